@@ -1,0 +1,190 @@
+//! What can be written to the log.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use vesta_types::{
+    AppId, ApplicationDescription, ClusterId, DriverDescription, DriverId, Epoch, Incarnation,
+    InstanceReport, SubmissionKey, Timestamp, WorkerDescription, WorkerId,
+};
+
+/// One log entry: a command, and when its proposer made it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The proposing leader's wall clock. Ages keys and history; never decides liveness.
+    pub at: Timestamp,
+    /// The command.
+    pub command: Command,
+}
+
+/// A change of the cluster's state.
+///
+/// What a leader proposes of its own accord carries the epoch that it was decided under; `apply`
+/// refuses it once the epoch has moved (the lesson of etcd #15247). What a client asked for carries
+/// the client's key instead, and is as good under one leader as under the next.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Command {
+    /// A master has become the leader of `term`. Applied once per (term, node); raises the epoch.
+    LeaderStarted {
+        /// Identity of the cluster; the first such entry sets it.
+        cluster: ClusterId,
+        /// Raft term.
+        term: u64,
+        /// The leader's node id.
+        node: u64,
+        /// How long it had known no leader, in milliseconds.
+        leaderless_ms: u64,
+    },
+    /// Recovery of this epoch is over; at most once per epoch.
+    CompleteRecovery {
+        /// Decided under.
+        epoch: Epoch,
+        /// Silent workers to lose; those confirmed meanwhile are skipped.
+        condemned: Vec<WorkerId>,
+    },
+    /// A worker registers, comes back, or answers a new leader, with everything that it has and that
+    /// no entry has acknowledged. Confirms it in this epoch.
+    AttachWorker {
+        /// Decided under.
+        epoch: Epoch,
+        /// The worker.
+        worker: WorkerDescription,
+        /// Every instance that it accepted and that is not acknowledged.
+        reports: Vec<InstanceReport>,
+    },
+    /// News of a confirmed worker's instances.
+    ReportInstances {
+        /// Decided under.
+        epoch: Epoch,
+        /// The worker.
+        worker: WorkerId,
+        /// Its incarnation.
+        incarnation: Incarnation,
+        /// What changed (or everything; it is idempotent).
+        reports: Vec<InstanceReport>,
+    },
+    /// Workers whose time is over.
+    LoseWorkers {
+        /// Decided under.
+        epoch: Epoch,
+        /// Which, and the incarnation that was judged.
+        workers: Vec<(WorkerId, Incarnation)>,
+        /// Why, for people.
+        cause: String,
+    },
+    /// A plan. Each placement is re-checked; what no longer fits is refused, the rest is applied.
+    Place {
+        /// Decided under.
+        epoch: Epoch,
+        /// The placements, in order.
+        placements: Vec<Placement>,
+        /// Where round robin goes on, if a driver was placed.
+        cursor: Option<WorkerId>,
+    },
+    /// An application has answered the new leader.
+    ConfirmApplication {
+        /// Decided under.
+        epoch: Epoch,
+        /// Which.
+        app: AppId,
+    },
+    /// Applications whose lease is over.
+    ExpireApplications {
+        /// Decided under.
+        epoch: Epoch,
+        /// Which.
+        apps: Vec<AppId>,
+    },
+    /// A client's write.
+    Client {
+        /// The client's key: same key, same answer.
+        key: SubmissionKey,
+        /// What it asks for.
+        request: Request,
+    },
+}
+
+/// What a client can ask for. The body that a key is compared with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Request {
+    /// Run a driver in cluster mode.
+    SubmitDriver {
+        /// What to run.
+        description: DriverDescription,
+    },
+    /// End a driver; it never runs again, whoever leads.
+    KillDriver {
+        /// Which.
+        driver: DriverId,
+    },
+    /// Register an application.
+    RegisterApplication {
+        /// Which.
+        description: ApplicationDescription,
+    },
+    /// Set the executor target of a profile (dynamic allocation).
+    SetExecutorTarget {
+        /// The application.
+        app: AppId,
+        /// The profile's number.
+        profile: u32,
+        /// Executors wanted in all.
+        target: u32,
+    },
+    /// End some executors of an application. As in Spark, this does not lower the target.
+    KillExecutors {
+        /// The application.
+        app: AppId,
+        /// Their numbers; unknown and ended ones are ignored.
+        executors: Vec<u32>,
+    },
+    /// The application's client says that it is over.
+    UnregisterApplication {
+        /// Which.
+        app: AppId,
+        /// Whether it failed.
+        failed: bool,
+        /// Why, for people.
+        message: String,
+    },
+    /// End an application on a user's request.
+    KillApplication {
+        /// Which.
+        app: AppId,
+    },
+}
+
+/// One decision of the planner.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Placement {
+    /// Run a driver's next attempt.
+    Driver {
+        /// Which.
+        driver: DriverId,
+        /// The attempt that this is; it must be the driver's next.
+        attempt: u32,
+        /// Where.
+        worker: WorkerId,
+        /// The incarnation that was planned with.
+        incarnation: Incarnation,
+        /// Addresses of named resources, if it wants any.
+        named: BTreeMap<String, std::collections::BTreeSet<String>>,
+    },
+    /// Give an application an executor; `apply` numbers it.
+    Executor {
+        /// The application.
+        app: AppId,
+        /// The profile's number.
+        profile: u32,
+        /// Where.
+        worker: WorkerId,
+        /// The incarnation that was planned with.
+        incarnation: Incarnation,
+        /// Cores of this executor.
+        cores: u32,
+        /// Addresses of named resources.
+        named: BTreeMap<String, std::collections::BTreeSet<String>>,
+    },
+}

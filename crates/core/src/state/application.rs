@@ -1,0 +1,98 @@
+//! An application and its executors, as the masters know them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use vesta_types::{
+    AppId, ApplicationDescription, ApplicationState, Booking, Epoch, ExecutorState, Exit,
+    Incarnation, SubmissionKey, Timestamp, WorkerId,
+};
+
+/// An executor: a grant of the log, and what its worker reported of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Executor {
+    /// Its number in the application; never reused.
+    pub number: u32,
+    /// The profile that it was made for.
+    pub profile: u32,
+    /// On which worker.
+    pub worker: WorkerId,
+    /// In which life of it.
+    pub incarnation: Incarnation,
+    /// What is booked for it there, until it has ended.
+    pub booking: Booking,
+    /// Its state.
+    pub state: ExecutorState,
+    /// Whether its end was asked for (by its application, or because that is over).
+    pub kill_requested: bool,
+    /// Its process id, once reported.
+    pub pid: Option<u32>,
+    /// When it was granted.
+    pub granted: Timestamp,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// How it ended, if its process did.
+    pub exit: Option<Exit>,
+    /// Why it is as it is, for people.
+    pub message: String,
+}
+
+/// An application.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Application {
+    /// Its id.
+    pub id: AppId,
+    /// What was registered. The executor targets in it are the current ones.
+    pub description: ApplicationDescription,
+    /// The key that it was registered with.
+    pub key: SubmissionKey,
+    /// Its own state; UNKNOWN is derived from `confirmed_epoch`.
+    pub state: ApplicationState,
+    /// The last epoch in which its client answered.
+    pub confirmed_epoch: Epoch,
+    /// Its place in the queue.
+    pub ticket: u64,
+    /// The number of its next executor.
+    pub next_executor: u32,
+    /// Executors that failed since the last one RAN.
+    pub retries: u32,
+    /// Its executors that have not ended, by number.
+    pub executors: BTreeMap<u32, Executor>,
+    /// The last ended ones, by number.
+    pub ended_executors: BTreeMap<u32, Executor>,
+    /// How many have ended in all.
+    pub ended_executors_total: u32,
+    /// When it was registered.
+    pub submitted: Timestamp,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// Why it is as it is, for people.
+    pub message: String,
+}
+
+impl Application {
+    /// Cores that its live executors hold.
+    pub fn cores_held(&self) -> u32 {
+        self.executors
+            .values()
+            .map(|executor| executor.booking.cores)
+            .sum()
+    }
+
+    /// Cores that it may still get, under its own limit.
+    pub fn cores_left(&self) -> u32 {
+        self.description
+            .max_cores
+            .unwrap_or(u32::MAX)
+            .saturating_sub(self.cores_held())
+    }
+
+    /// Live executors of a profile.
+    pub fn live_of(&self, profile: u32) -> u32 {
+        let of = self
+            .executors
+            .values()
+            .filter(|executor| executor.profile == profile);
+        u32::try_from(of.count()).unwrap_or(u32::MAX)
+    }
+}

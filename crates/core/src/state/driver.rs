@@ -1,0 +1,55 @@
+//! A driver in cluster mode, as the masters know it.
+
+use serde::{Deserialize, Serialize};
+use vesta_types::{
+    Booking, DriverDescription, DriverId, DriverState, Exit, Incarnation, SubmissionKey, Timestamp,
+    WorkerId,
+};
+
+/// Where the current attempt of a driver is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DriverPlacement {
+    /// On which worker.
+    pub worker: WorkerId,
+    /// In which life of it.
+    pub incarnation: Incarnation,
+    /// What is booked for it there.
+    pub booking: Booking,
+    /// When its worker reported its process, for the first time.
+    pub started: Option<Timestamp>,
+    /// Its process id, once reported.
+    pub pid: Option<u32>,
+    /// How often its worker has restarted it in this attempt.
+    pub restart: u32,
+}
+
+/// A driver.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Driver {
+    /// Its id: the same over relaunches.
+    pub id: DriverId,
+    /// What was submitted.
+    pub description: DriverDescription,
+    /// The key that it was submitted with.
+    pub key: SubmissionKey,
+    /// Its state.
+    pub state: DriverState,
+    /// How often it has been placed; the number of its current or last attempt.
+    pub attempt: u32,
+    /// Its place in the queue, kept over relaunches.
+    pub ticket: u64,
+    /// The current attempt, while it is placed.
+    pub placement: Option<DriverPlacement>,
+    /// Where the current or last attempt was placed.
+    pub last_worker: Option<WorkerId>,
+    /// Whether its end was asked for. Durable: whoever leads carries it out.
+    pub kill_requested: bool,
+    /// When it was accepted.
+    pub submitted: Timestamp,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// How it ended, if its process did.
+    pub exit: Option<Exit>,
+    /// Why it is as it is, for people.
+    pub message: String,
+}

@@ -1,0 +1,29 @@
+//! The gRPC conversations of Vesta: generated code, one module per `.proto` file, and the conversions
+//! between wire and domain. Everything that comes in is checked here, once.
+
+macro_rules! generated {
+    ($(#[$doc:meta])* $name:ident, $package:literal) => {
+        $(#[$doc])*
+        #[allow(missing_docs, clippy::all, clippy::unwrap_used)]
+        pub mod $name {
+            tonic::include_proto!($package);
+        }
+    };
+}
+
+generated!(
+    /// Master to master.
+    raft, "vesta.raft.v1"
+);
+generated!(
+    /// Worker to master.
+    worker, "vesta.worker.v1"
+);
+generated!(
+    /// Client to master.
+    client, "vesta.client.v1"
+);
+generated!(
+    /// Application (its driver) to master.
+    application, "vesta.application.v1"
+);

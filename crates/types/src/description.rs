@@ -1,0 +1,125 @@
+//! What users and workers describe: drivers, applications and workers themselves.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{Capacity, DriverId, ResourceProfile, WorkerId};
+
+/// A file that is put into the instance's directory before it starts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Artifact {
+    /// An absolute local path or a `file:` URI, read on the worker.
+    pub uri: String,
+}
+
+/// How to start a process. Masters and workers treat it as opaque but for `{{…}}`, which the worker
+/// replaces by Spark's variables.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Launch {
+    /// The program: a path, or a name that is looked up in the worker's `PATH`.
+    pub program: String,
+    /// Its arguments; no shell sees them.
+    pub args: Vec<String>,
+    /// Environment variables, added to those that the worker sets.
+    pub env: BTreeMap<String, String>,
+    /// Files to put beside it; `{{USER_JAR}}` is the first one's path.
+    pub artifacts: Vec<Artifact>,
+}
+
+/// The executors that a driver means to ask for. Planning keeps room for one (failure D20).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExecutorSize {
+    /// Cores per executor, at least 1.
+    pub cores: u32,
+    /// Memory per executor in MiB.
+    pub memory_mib: u64,
+}
+
+/// A driver to run in cluster mode.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DriverDescription {
+    /// A name for people.
+    pub name: String,
+    /// What to start.
+    pub launch: Launch,
+    /// Cores it takes on its worker, at least 1.
+    pub cores: u32,
+    /// Memory it takes there in MiB. Booked, not enforced.
+    pub memory_mib: u64,
+    /// Whether it is started again when it fails, and elsewhere when its worker is lost.
+    pub supervise: bool,
+    /// Configuration that reaches the driver as it is.
+    pub conf: BTreeMap<String, String>,
+    /// The executors it means to ask for, if it said so.
+    pub executor: Option<ExecutorSize>,
+    /// The most cores that its executors may take together, if it said so.
+    pub total_executor_cores: Option<u32>,
+}
+
+/// One run of a driver's program: who registered an application.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct DriverRun {
+    /// The driver.
+    pub driver: DriverId,
+    /// Its attempt, from `apply`.
+    pub attempt: u32,
+    /// Its restart within that attempt, from the worker.
+    pub restart: u32,
+}
+
+/// A resource profile and how many executors of it are wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProfileRequest {
+    /// The profile.
+    pub profile: ResourceProfile,
+    /// The executor target (dynamic allocation); `None` is as many as `max_cores` allows.
+    pub target: Option<u32>,
+}
+
+/// An application: a driver that wants executors.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApplicationDescription {
+    /// A name for people.
+    pub name: String,
+    /// How to start an executor.
+    pub launch: Launch,
+    /// The most cores that its executors may take together; `None` is no limit.
+    pub max_cores: Option<u32>,
+    /// What executors it wants, by profile number. Never empty; 0 is the default profile.
+    pub profiles: BTreeMap<u32, ProfileRequest>,
+    /// How often an executor may fail in a row before the application fails; -1 switches it off.
+    pub max_executor_retries: i32,
+    /// The run of a cluster-mode driver that registered it; `None` in client mode.
+    pub owner: Option<DriverRun>,
+    /// Where its user looks at it; empty if nowhere.
+    pub ui_url: String,
+    /// Bytes that go back out unchanged at each launch.
+    pub payload: Vec<u8>,
+}
+
+/// Which life of a worker this is. A restarted agent is the same incarnation; a rebooted machine, or
+/// one whose instance store was replaced, is a new one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Incarnation {
+    /// The instance store's id, made with its directory.
+    pub store: Uuid,
+    /// The machine's boot id.
+    pub boot: Uuid,
+}
+
+/// A worker as it registers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerDescription {
+    /// Its id, kept in its directory.
+    pub id: WorkerId,
+    /// Which life of it this is.
+    pub incarnation: Incarnation,
+    /// The host that drivers and executors on it are reached under.
+    pub host: String,
+    /// The port that the agent holds on that host; with the host, its address.
+    pub port: u16,
+    /// What it has to give.
+    pub capacity: Capacity,
+}

@@ -1,0 +1,29 @@
+//! The words that every part of Vesta shares: ids, resources, descriptions, life cycles and limits.
+//!
+//! Nothing here decides or does IO. A value that exists has passed its checks (parse, don't validate):
+//! the constructors and `FromStr` implementations are the only way in for text from outside.
+
+pub mod canary;
+pub mod description;
+pub mod epoch;
+pub mod ids;
+pub mod instance;
+pub mod key;
+pub mod lifecycle;
+pub mod limits;
+pub mod resources;
+pub mod timestamp;
+
+pub use description::{
+    ApplicationDescription, Artifact, DriverDescription, DriverRun, ExecutorSize, Incarnation,
+    Launch, ProfileRequest, WorkerDescription,
+};
+pub use epoch::Epoch;
+pub use ids::{AppId, ClusterId, DriverId, ExecutorId, IdError, WorkerId};
+pub use instance::{Exit, InstanceId, InstanceReport, InstanceStatus, Work};
+pub use key::{KeyError, SubmissionKey};
+pub use lifecycle::{
+    ApplicationState, DriverState, ExecutorState, Illegal, RecoveryState, WorkerState,
+};
+pub use resources::{Booking, Capacity, ResourceProfile};
+pub use timestamp::Timestamp;

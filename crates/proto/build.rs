@@ -2,7 +2,12 @@
 
 use std::path::Path;
 
-const FILES: [&str; 4] = ["raft.proto", "worker.proto", "client.proto", "application.proto"];
+const FILES: [&str; 4] = [
+    "raft.proto",
+    "worker.proto",
+    "client.proto",
+    "application.proto",
+];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = Path::new("../../proto");

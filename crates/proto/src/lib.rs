@@ -27,3 +27,10 @@ generated!(
     /// Application (its driver) to master.
     application, "vesta.application.v1"
 );
+
+pub mod application_convert;
+pub mod checks;
+pub mod client_convert;
+pub mod error;
+
+pub use error::ConvertError;

@@ -1,0 +1,226 @@
+//! The checks that several conversations share: each takes a raw value and gives back the checked one.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use vesta_types::limits::{
+    ARGS_MAX, ARTIFACTS_MAX, CORES_MAX, LAUNCH_BYTES_MAX, MEMORY_MIB_MAX, NAME_BYTES_MAX,
+};
+use vesta_types::{AppId, Artifact, DriverId, Launch, SubmissionKey};
+
+use crate::error::ConvertError;
+
+/// Longest path of a program or artifact in bytes: Linux's `PATH_MAX`, its closing NUL counted.
+pub const PATH_BYTES_MAX: usize = 4096;
+
+/// The key of a write.
+///
+/// # Errors
+/// When it is not a UUID of version 7.
+pub fn key(text: &str) -> Result<SubmissionKey, ConvertError> {
+    text.parse().map_err(|_| {
+        ConvertError::text(
+            "key",
+            text,
+            "a UUID of version 7, whose time tells how old it is",
+        )
+    })
+}
+
+/// A driver id.
+///
+/// # Errors
+/// When it has not the form of one.
+pub fn driver_id(text: &str) -> Result<DriverId, ConvertError> {
+    text.parse().map_err(|_| {
+        ConvertError::text(
+            "driver_id",
+            text,
+            "a driver id such as driver-20261121110000-0000",
+        )
+    })
+}
+
+/// An application id.
+///
+/// # Errors
+/// When it has not the form of one.
+pub fn app_id(text: &str) -> Result<AppId, ConvertError> {
+    text.parse().map_err(|_| {
+        ConvertError::text(
+            "app_id",
+            text,
+            "an application id such as app-20261121110000-0000",
+        )
+    })
+}
+
+/// The name of a driver or application: shown to people, so it is one line of text.
+pub(crate) fn name(text: String) -> Result<String, ConvertError> {
+    if text.trim().is_empty() || text.len() > NAME_BYTES_MAX || text.chars().any(char::is_control) {
+        let wanted = format!("a name of 1 to {NAME_BYTES_MAX} bytes without control characters");
+        return Err(ConvertError::text("name", &text, wanted));
+    }
+    Ok(text)
+}
+
+/// A whole number of cores.
+pub(crate) fn cores(field: &'static str, cores: u32) -> Result<u32, ConvertError> {
+    if (1..=CORES_MAX).contains(&cores) {
+        return Ok(cores);
+    }
+    Err(ConvertError::value(
+        field,
+        cores,
+        format!("a whole number from 1 to {CORES_MAX}"),
+    ))
+}
+
+/// An amount of memory in MiB.
+pub(crate) fn memory_mib(field: &'static str, mib: u64) -> Result<u64, ConvertError> {
+    if (1..=MEMORY_MIB_MAX).contains(&mib) {
+        return Ok(mib);
+    }
+    let wanted = format!("an amount of memory from 1 to {MEMORY_MIB_MAX} MiB (16 TiB)");
+    Err(ConvertError::value(field, format!("{mib} MiB"), wanted))
+}
+
+/// How to start a process: what `execve` and the instance's directory can take.
+pub(crate) fn launch(
+    program: String,
+    args: Vec<String>,
+    env: HashMap<String, String>,
+    artifacts: Vec<String>,
+) -> Result<Launch, ConvertError> {
+    if program.is_empty() || program.len() >= PATH_BYTES_MAX || program.contains('\0') {
+        let wanted = format!(
+            "a program: a path or a name of 1 to {} bytes without NUL",
+            PATH_BYTES_MAX - 1
+        );
+        return Err(ConvertError::text("launch.program", &program, wanted));
+    }
+    Ok(Launch {
+        program,
+        args: arguments(args)?,
+        env: environment("launch.env", env)?,
+        artifacts: artifact_list(artifacts)?,
+    })
+}
+
+fn arguments(args: Vec<String>) -> Result<Vec<String>, ConvertError> {
+    const FIELD: &str = "launch.args";
+    if args.len() > ARGS_MAX {
+        let found = format!("{} arguments", args.len());
+        return Err(ConvertError::value(
+            FIELD,
+            found,
+            format!("at most {ARGS_MAX} of them"),
+        ));
+    }
+    if let Some(bad) = args.iter().find(|arg| arg.contains('\0')) {
+        return Err(ConvertError::text(FIELD, bad, "an argument without NUL"));
+    }
+    // Each ends with a NUL in the new process.
+    bytes_at_most(FIELD, args.iter().map(|arg| arg.len() + 1).sum())?;
+    Ok(args)
+}
+
+/// Environment variables: what stands before the first `=` is the name, so it can hold none.
+fn environment(
+    field: &'static str,
+    env: HashMap<String, String>,
+) -> Result<BTreeMap<String, String>, ConvertError> {
+    for (name, value) in &env {
+        if name.is_empty() || name.contains(['=', '\0']) {
+            let wanted = "the name of an environment variable: not empty, without `=` and NUL";
+            return Err(ConvertError::text(field, name, wanted));
+        }
+        if value.contains('\0') {
+            let wanted = "the value of an environment variable: without NUL";
+            return Err(ConvertError::text(field, value, wanted));
+        }
+    }
+    pairs_of(field, env)
+}
+
+/// Configuration: it reaches the driver as JSON in one environment variable.
+pub(crate) fn configuration(
+    field: &'static str,
+    conf: HashMap<String, String>,
+) -> Result<BTreeMap<String, String>, ConvertError> {
+    for (name, value) in &conf {
+        if name.is_empty() || name.contains('\0') {
+            let wanted = "the name of a setting: not empty, without NUL";
+            return Err(ConvertError::text(field, name, wanted));
+        }
+        if value.contains('\0') {
+            return Err(ConvertError::text(field, value, "a value without NUL"));
+        }
+    }
+    pairs_of(field, conf)
+}
+
+fn pairs_of(
+    field: &'static str,
+    pairs: HashMap<String, String>,
+) -> Result<BTreeMap<String, String>, ConvertError> {
+    // `=` between them and a NUL at the end.
+    bytes_at_most(
+        field,
+        pairs
+            .iter()
+            .map(|(name, value)| name.len() + value.len() + 2)
+            .sum(),
+    )?;
+    Ok(pairs.into_iter().collect())
+}
+
+fn bytes_at_most(field: &'static str, bytes: usize) -> Result<(), ConvertError> {
+    if bytes <= LAUNCH_BYTES_MAX {
+        return Ok(());
+    }
+    let wanted = format!("at most {LAUNCH_BYTES_MAX} bytes in all (128 KiB)");
+    Err(ConvertError::value(field, format!("{bytes} bytes"), wanted))
+}
+
+fn artifact_list(uris: Vec<String>) -> Result<Vec<Artifact>, ConvertError> {
+    const FIELD: &str = "launch.artifacts";
+    if uris.len() > ARTIFACTS_MAX {
+        let found = format!("{} artifacts", uris.len());
+        return Err(ConvertError::value(
+            FIELD,
+            found,
+            format!("at most {ARTIFACTS_MAX} of them"),
+        ));
+    }
+    let mut names = BTreeSet::new();
+    for uri in &uris {
+        let file = artifact_path(uri).and_then(file_name).ok_or_else(|| {
+            let wanted = "the absolute path of a file on the worker, or a file: URI of one";
+            ConvertError::text(FIELD, uri, wanted)
+        })?;
+        if !names.insert(file) {
+            let wanted = "a file whose name no other artifact has: all are put into one directory";
+            return Err(ConvertError::text(FIELD, uri, wanted));
+        }
+    }
+    Ok(uris.into_iter().map(|uri| Artifact { uri }).collect())
+}
+
+/// The absolute path of an artifact: itself, or that of its `file:` URI (RFC 8089: `file:/a`,
+/// `file:///a` or `file://localhost/a`).
+fn artifact_path(uri: &str) -> Option<&str> {
+    let path = match uri.strip_prefix("file:") {
+        None => uri,
+        Some(rest) => match rest.strip_prefix("//") {
+            None => rest,
+            Some(rest) => rest.strip_prefix("localhost").unwrap_or(rest),
+        },
+    };
+    let plain = !path.contains('\0') && path.len() < PATH_BYTES_MAX;
+    (path.starts_with('/') && plain).then_some(path)
+}
+
+fn file_name(path: &str) -> Option<&str> {
+    let name = path.rsplit('/').next()?;
+    (!matches!(name, "" | "." | "..")).then_some(name)
+}

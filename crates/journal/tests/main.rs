@@ -1,0 +1,9 @@
+//! What a journal keeps, and what it says when it can't.
+
+mod common;
+mod damage;
+mod identity;
+mod log;
+mod mounts;
+mod power_cut;
+mod snapshots;

@@ -32,5 +32,6 @@ pub mod application_convert;
 pub mod checks;
 pub mod client_convert;
 pub mod error;
+pub mod worker_convert;
 
 pub use error::ConvertError;

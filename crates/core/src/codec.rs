@@ -16,6 +16,14 @@ pub struct CodecError {
     source: rmp_serde::decode::Error,
 }
 
+/// FNV-1a, 64 bits: stable over versions of the compiler, unlike the standard hasher. It tells
+/// unlike things apart; it does not withstand somebody who looks for collisions.
+pub fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
 /// The bytes of `value`.
 pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     rmp_serde::to_vec_named(value)

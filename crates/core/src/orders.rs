@@ -14,10 +14,51 @@ pub enum Should<'a> {
 }
 
 /// The two sets for one worker, as of one index.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Orders<'a> {
     /// Should run, with their ids, ordered by id.
     pub run: Vec<(InstanceId, Should<'a>)>,
     /// Known to be over, or asked to end; ordered.
     pub stop: Vec<InstanceId>,
+}
+
+/// What `worker` should run and stop, as of `state`. What is in neither set, it reports and keeps.
+///
+/// Both sets are empty for a worker that is not registered, and before the first leader. Whether the
+/// worker may be told (this master leads, the worker has answered it) is for the caller to know.
+pub fn for_worker<'a>(state: &'a ClusterState, worker: &WorkerId) -> Orders<'a> {
+    let mut orders = Orders::default();
+    let (Some(worker), Some(cluster)) = (state.workers.get(worker), state.cluster) else {
+        return orders;
+    };
+    orders.stop.extend(worker.stopping.keys().cloned());
+    for id in &worker.drivers {
+        let Some(driver) = state.drivers.get(id) else {
+            continue;
+        };
+        let instance = InstanceId::driver(cluster, id.clone(), driver.attempt);
+        if driver.kill_requested {
+            orders.stop.push(instance);
+        } else {
+            orders.run.push((instance, Should::Driver(driver)));
+        }
+    }
+    for id in &worker.executors {
+        let Some(app) = state.applications.get(&id.app) else {
+            continue;
+        };
+        let Some(executor) = app.executors.get(&id.number) else {
+            continue;
+        };
+        let instance = InstanceId::executor(cluster, id.app.clone(), id.number);
+        if executor.kill_requested {
+            orders.stop.push(instance);
+        } else {
+            orders.run.push((instance, Should::Executor(app, executor)));
+        }
+    }
+    orders.run.sort_by(|(a, _), (b, _)| a.cmp(b));
+    orders.stop.sort();
+    orders.stop.dedup();
+    orders
 }

@@ -42,6 +42,13 @@ pub const LIVE_OBJECTS_MAX: usize = 100_000;
 /// Workers registered at once.
 pub const WORKERS_MAX: usize = 20_000;
 
+/// How long a DEAD worker is shown before it is forgotten, by entry time: Spark's 15 more timeouts of
+/// 60 s (`spark.dead.worker.persistence`), and the one that made it DEAD.
+pub const DEAD_WORKER_AGE: Duration = Duration::from_secs(16 * 60);
+
+/// Longest text for people that the state keeps of what a worker or client said, in bytes.
+pub const TEXT_BYTES_MAX: usize = 1_024;
+
 /// Instances in one report of a worker.
 pub const REPORTS_MAX: usize = 10_000;
 

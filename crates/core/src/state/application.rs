@@ -76,7 +76,7 @@ impl Application {
         self.executors
             .values()
             .map(|executor| executor.booking.cores)
-            .sum()
+            .fold(0, u32::saturating_add)
     }
 
     /// Cores that it may still get, under its own limit.
@@ -94,5 +94,17 @@ impl Application {
             .values()
             .filter(|executor| executor.profile == profile);
         u32::try_from(of.count()).unwrap_or(u32::MAX)
+    }
+
+    /// Whether its executors failed as often in a row as it allows. It then gets no more of them; what
+    /// RUNS goes on, and once nothing does it FAILED. (With a limit of 0, the first failure is enough.)
+    pub fn retries_exhausted(&self) -> bool {
+        let limit = self.description.max_executor_retries;
+        u32::try_from(limit).is_ok_and(|limit| self.retries >= limit.max(1))
+    }
+
+    /// Whether it has not ended.
+    pub fn is_live(&self) -> bool {
+        !self.state.is_final()
     }
 }

@@ -3,12 +3,13 @@
 mod application;
 mod driver;
 mod keys;
+mod show;
 mod worker;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
-use vesta_types::{AppId, ClusterId, DriverId, Epoch, Timestamp, WorkerId};
+use vesta_types::{AppId, Booking, ClusterId, DriverId, Epoch, InstanceId, Timestamp, WorkerId};
 
 pub use application::{Application, Executor};
 pub use driver::{Driver, DriverPlacement};
@@ -42,6 +43,8 @@ pub struct ClusterState {
     pub next_ticket: u64,
     /// Registered workers, DEAD ones too until they are forgotten.
     pub workers: BTreeMap<WorkerId, Worker>,
+    /// DEAD workers, the one that has been so longest first.
+    pub dead_workers: VecDeque<WorkerId>,
     /// Drivers, live and ended.
     pub drivers: BTreeMap<DriverId, Driver>,
     /// Applications, live and ended.
@@ -74,13 +77,27 @@ impl ClusterState {
         app.confirmed_epoch == self.epoch
     }
 
+    /// The live instances that are placed on `worker`, and what is booked for each. Empty before the
+    /// first leader.
+    pub fn placed_on(&self, worker: &WorkerId) -> Vec<(InstanceId, &Booking)> {
+        let (Some(worker), Some(cluster)) = (self.workers.get(worker), self.cluster) else {
+            return Vec::new();
+        };
+        let drivers = worker.drivers.iter().filter_map(|id| {
+            let driver = self.drivers.get(id)?;
+            let instance = InstanceId::driver(cluster, id.clone(), driver.attempt);
+            Some((instance, &driver.placement.as_ref()?.booking))
+        });
+        let executors = worker.executors.iter().filter_map(|id| {
+            let executor = self.applications.get(&id.app)?.executors.get(&id.number)?;
+            let instance = InstanceId::executor(cluster, id.app.clone(), id.number);
+            Some((instance, &executor.booking))
+        });
+        drivers.chain(executors).collect()
+    }
+
     /// A hash of the whole state: equal on every replica at an equal index.
     pub fn digest(&self) -> u64 {
-        // FNV-1a, 64 bits: stable over versions of the compiler, unlike the standard hasher.
-        crate::codec::encode(self)
-            .iter()
-            .fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-                (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-            })
+        crate::codec::fnv1a(&crate::codec::encode(self))
     }
 }

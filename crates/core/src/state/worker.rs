@@ -40,6 +40,18 @@ impl Worker {
         self.state == WorkerState::Alive
     }
 
+    /// Whether anything is placed on it or to be stopped there, so that its answer is waited for.
+    pub fn holds_something(&self) -> bool {
+        !(self.drivers.is_empty() && self.executors.is_empty() && self.stopping.is_empty())
+    }
+
+    /// Whether it holds the address `host:port`. A DEAD one holds none any more.
+    pub fn is_at(&self, host: &str, port: u16) -> bool {
+        self.state != WorkerState::Dead
+            && self.description.port == port
+            && self.description.host == host
+    }
+
     /// Cores that are not booked.
     pub fn cores_free(&self) -> u32 {
         self.description

@@ -1,0 +1,24 @@
+//! What a master is told at its start.
+
+use std::net::SocketAddr;
+
+use vesta_core::Policy;
+
+use crate::leader::Timing;
+
+/// A master's configuration, checked by whoever read it.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Raft: who it is, who the others are, where its data is.
+    pub node: vesta_consensus::Config,
+    /// Where clients, workers and applications reach it.
+    pub listen: SocketAddr,
+    /// How long what is silent is waited for.
+    pub timing: Timing,
+    /// How the leader plans.
+    pub policy: Policy,
+    /// How often an executor may fail in a row, where an application does not say; -1: no limit.
+    pub max_executor_retries: i32,
+    /// Whether another bind than loopback was allowed; said in the log each hour.
+    pub insecure: bool,
+}

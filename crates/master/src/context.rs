@@ -1,0 +1,73 @@
+//! What the parts of a master share.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::mpsc;
+use vesta_consensus::{Node, Role};
+use vesta_types::{ClusterId, RecoveryState, WorkerId};
+
+use crate::config::Config;
+use crate::leader::{Input, WorkerGlance};
+use crate::machine::Shared;
+use crate::proposer::Proposer;
+use crate::reads::Currency;
+use crate::sessions::Sessions;
+
+/// A master's parts.
+pub struct Context {
+    /// What it was told.
+    pub config: Config,
+    /// Raft.
+    pub node: Node,
+    /// The applied state.
+    pub shared: Arc<Shared>,
+    /// Writing to the log.
+    pub proposer: Proposer,
+    /// The streams.
+    pub sessions: Sessions,
+    /// What happens on streams, for whoever leads.
+    pub events: mpsc::Sender<Input>,
+    /// When this master last knew itself current.
+    pub currency: Currency,
+    /// What the leadership shows of itself.
+    pub shown: Mutex<Shown>,
+}
+
+/// What a leadership shows of itself, beside the state.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// STANDBY, RECOVERING, COMPLETING_RECOVERY or ALIVE.
+    pub status: RecoveryState,
+    /// What it knows of each worker; empty on a standby.
+    pub workers: BTreeMap<WorkerId, WorkerGlance>,
+}
+
+impl Default for Shown {
+    fn default() -> Shown {
+        Shown { status: RecoveryState::Standby, workers: BTreeMap::new() }
+    }
+}
+
+impl Context {
+    /// Whether this master is Raft's leader now, as far as it knows.
+    pub fn is_leader(&self) -> bool {
+        self.node.status().role == Role::Leader
+    }
+
+    /// The cluster, once it is formed or joined.
+    pub fn cluster(&self) -> Option<ClusterId> {
+        self.node.cluster_id().map(ClusterId)
+    }
+
+    /// What the leadership shows of itself.
+    pub fn shown(&self) -> Shown {
+        self.shown.lock().expect("nothing panics while it holds this lock").clone()
+    }
+
+    /// Client addresses of all masters, by node id.
+    pub fn members(&self) -> Vec<(u64, String)> {
+        let members = self.node.status().members;
+        members.into_iter().map(|member| (member.node_id, member.client_addr)).collect()
+    }
+}

@@ -1,0 +1,353 @@
+//! Runs the leadership: watches Raft, begins and ends it, feeds it, and carries out what it says.
+//!
+//! To begin: Raft says Leader; `LeaderStarted` of this term is committed and applied here, which gives
+//! the epoch; the streams that exist are told. To end: Raft says otherwise, or the term has moved; the
+//! leadership is dropped whole. The process goes on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior};
+use vesta_consensus::{Role, Status};
+use vesta_core::{Answer, Command, Reply};
+use vesta_proto::worker::to_worker;
+use vesta_proto::{application, worker};
+use vesta_types::limits::PROPOSALS_MAX;
+
+use crate::context::{Context, Shown};
+use crate::failpoints;
+use crate::leader::{Input, Leader, Now, Output, Ticket};
+use crate::time::{self, Base};
+
+/// How often deadlines are looked at when nothing else happens.
+const TICK: Duration = Duration::from_millis(100);
+
+/// How much is taken in before the next decision.
+const TAKE_MAX: usize = 1_000;
+
+/// What came of something that this loop had proposed.
+enum Done {
+    /// `LeaderStarted` of this term; `None` if it has to be tried again.
+    Started { term: u64, reply: Option<Reply> },
+    /// A proposal of the leadership of this term.
+    Proposed { term: u64, ticket: Ticket, reply: Option<Reply> },
+}
+
+enum Standing {
+    Standby,
+    /// `LeaderStarted` of this term is under way.
+    Claiming { term: u64 },
+    Leading { term: u64, leader: Box<Leader> },
+}
+
+/// What was last said of the leadership on every stream.
+#[derive(Clone, PartialEq)]
+struct Announcement {
+    cluster: String,
+    leading: bool,
+    leader: Option<u64>,
+    members: Vec<(u64, String)>,
+}
+
+/// The loop's own state.
+struct Lead {
+    context: Arc<Context>,
+    base: Base,
+    standing: Standing,
+    done: mpsc::Sender<Done>,
+    leaderless_since: Option<Instant>,
+    announced: Option<Announcement>,
+}
+
+/// Runs until the process ends.
+pub async fn run(context: Arc<Context>, mut events: mpsc::Receiver<Input>) {
+    let (done, mut finished) = mpsc::channel(PROPOSALS_MAX);
+    let mut status = context.node.watch();
+    let mut applied = context.shared.applied();
+    let mut tick = tokio::time::interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut lead = Lead {
+        context,
+        base: Base::new(),
+        standing: Standing::Standby,
+        done,
+        leaderless_since: Some(Instant::now()),
+        announced: None,
+    };
+    loop {
+        let (input, done) = tokio::select! {
+            Some(done) = finished.recv() => (None, Some(done)),
+            Some(input) = events.recv() => (Some(input), None),
+            changed = applied.changed() => match changed { Ok(()) => (None, None), Err(_) => return },
+            changed = status.changed() => match changed { Ok(()) => (None, None), Err(_) => return },
+            _ = tick.tick() => (None, None),
+        };
+        let now = status.borrow_and_update().clone();
+        lead.follow(&now);
+        // Whatever else has come by now is taken in before anything is decided on it.
+        lead.take(&now, input, done);
+        for _ in 0..TAKE_MAX {
+            match (finished.try_recv().ok(), events.try_recv().ok()) {
+                (None, None) => break,
+                (done, input) => lead.take(&now, input, done),
+            }
+        }
+        lead.act(&now);
+        lead.announce(&now);
+    }
+}
+
+impl Lead {
+    /// Follows Raft's role: begins to claim, or drops the leadership.
+    fn follow(&mut self, status: &Status) {
+        let leads = status.role == Role::Leader;
+        if status.leader.is_some() {
+            if !leads {
+                self.leaderless_since = None;
+            }
+        } else {
+            self.leaderless_since.get_or_insert_with(Instant::now);
+        }
+        let term = match &self.standing {
+            Standing::Standby => None,
+            Standing::Claiming { term } | Standing::Leading { term, .. } => Some(*term),
+        };
+        if term.is_some_and(|term| !leads || term != status.term) {
+            tracing::info!(?term, "this master leads no longer");
+            self.revoke();
+        }
+        if leads && matches!(self.standing, Standing::Standby) {
+            self.claim(status.term);
+        }
+    }
+
+    /// Mirror of [`Lead::establish`].
+    fn revoke(&mut self) {
+        self.standing = Standing::Standby;
+        self.show(Shown::default());
+    }
+
+    /// Proposes `LeaderStarted`. It is repeated for as long as Raft says Leader: a leader that does
+    /// nothing would be stuck for good (hashicorp/consul #3545).
+    fn claim(&mut self, term: u64) {
+        let Some(cluster) = self.context.cluster() else { return };
+        tracing::info!(term, "elected: the leadership begins with an entry of its own");
+        self.standing = Standing::Claiming { term };
+        let leaderless = self.leaderless_since.map_or(Duration::ZERO, |since| since.elapsed());
+        let command = Command::LeaderStarted {
+            cluster,
+            term,
+            node: self.context.config.node.node_id,
+            leaderless_ms: u64::try_from(leaderless.as_millis()).unwrap_or(u64::MAX),
+        };
+        let (proposer, done) = (self.context.proposer.clone(), self.done.clone());
+        tokio::spawn(async move {
+            let reply = proposer.own(command).await;
+            if let Err(error) = &reply {
+                tracing::warn!(term, %error, "the first entry of a leadership was not applied");
+                tokio::time::sleep(TICK).await;
+            }
+            let _ = done.send(Done::Started { term, reply: reply.ok() }).await;
+        });
+    }
+
+    /// Opens for business: everything that exists is told.
+    fn establish(&mut self, status: &Status, term: u64) {
+        let context = Arc::clone(&self.context);
+        let Some(cluster) = context.cluster() else { return };
+        self.leaderless_since = None;
+        let leader = {
+            let state = context.shared.state();
+            tracing::info!(term, epoch = %state.epoch, recovered = state.recovered, "this master leads");
+            let (timing, policy) = (context.config.timing.clone(), context.config.policy.clone());
+            Leader::open(cluster, timing, policy, self.now(status), &state)
+        };
+        self.standing = Standing::Leading { term, leader: Box::new(leader) };
+        for (session, description) in context.sessions.workers() {
+            self.feed(status, Input::WorkerOpened(session, description));
+        }
+        for (session, app) in context.sessions.apps() {
+            self.feed(status, Input::AppOpened(session, app));
+        }
+    }
+
+    fn take(&mut self, status: &Status, input: Option<Input>, done: Option<Done>) {
+        match done {
+            Some(Done::Started { term, reply }) => self.started(status, term, reply),
+            Some(Done::Proposed { term, ticket, reply }) => {
+                if matches!(&self.standing, Standing::Leading { term: own, .. } if *own == term) {
+                    self.feed(status, Input::Proposed(ticket, reply));
+                }
+            }
+            None => {}
+        }
+        if let Some(input) = input {
+            self.feed(status, input);
+        }
+    }
+
+    fn started(&mut self, status: &Status, term: u64, reply: Option<Reply>) {
+        if !matches!(self.standing, Standing::Claiming { term: own } if own == term) {
+            return;
+        }
+        match reply {
+            // The state may have moved on to a later leader's epoch while the answer was under way.
+            Some(Ok(Answer::LeaderStarted { epoch }))
+                if self.context.shared.state().epoch == epoch =>
+            {
+                self.establish(status, term);
+            }
+            Some(Err(rejection)) => {
+                tracing::error!(%rejection, "the first entry of a leadership was refused");
+                self.claim(term);
+            }
+            _ => self.claim(term),
+        }
+    }
+
+    fn feed(&mut self, status: &Status, input: Input) {
+        let now = self.now(status);
+        if let Standing::Leading { leader, .. } = &mut self.standing {
+            leader.take(now, input, &self.context.shared.state());
+        }
+    }
+
+    fn act(&mut self, status: &Status) {
+        let now = self.now(status);
+        let Standing::Leading { term, leader } = &mut self.standing else { return };
+        let term = *term;
+        let (outputs, shown) = {
+            let state = self.context.shared.state();
+            let outputs = leader.act(now, &state);
+            let workers = leader.glance().map(|(id, glance)| (id.clone(), glance)).collect();
+            (outputs, Shown { status: leader.shown(&state), workers })
+        };
+        self.show(shown);
+        for output in outputs {
+            self.carry_out(term, output);
+        }
+    }
+
+    fn carry_out(&self, term: u64, output: Output) {
+        match output {
+            Output::Propose(ticket, command) => {
+                let (proposer, done) = (self.context.proposer.clone(), self.done.clone());
+                tokio::spawn(async move {
+                    let reply = proposer.own(command).await;
+                    if let Err(error) = &reply {
+                        tracing::warn!(%error, "a proposal of this leader has no answer");
+                    }
+                    let _ = done.send(Done::Proposed { term, ticket, reply: reply.ok() }).await;
+                });
+            }
+            Output::ToWorker(session, message) => self.tell_worker(session, message),
+            Output::ToApp(session, message) => {
+                let announcement =
+                    matches!(message, application::to_application::Message::MasterChanged(_));
+                if announcement && failpoints::is_on(failpoints::DROP_ANNOUNCEMENT) {
+                    return;
+                }
+                self.context.sessions.to_app(session, message);
+            }
+        }
+    }
+
+    fn tell_worker(&self, session: u64, message: to_worker::Message) {
+        let announcement = matches!(message, to_worker::Message::MasterChanged(_));
+        if announcement && failpoints::is_on(failpoints::DROP_ANNOUNCEMENT) {
+            return;
+        }
+        if let to_worker::Message::Orders(orders) = &message {
+            if !orders.run.is_empty() && failpoints::is_on(failpoints::DROP_DISPATCH) {
+                return;
+            }
+            if let Some(path) = failpoints::path_of(failpoints::HOLD_DISPATCH)
+                && !orders.run.is_empty()
+                && path.exists()
+            {
+                let context = Arc::clone(&self.context);
+                tokio::spawn(async move {
+                    while path.exists() {
+                        tokio::time::sleep(Duration::from_millis(5)).await;
+                    }
+                    context.sessions.to_worker(session, message);
+                });
+                return;
+            }
+        }
+        self.context.sessions.to_worker(session, message);
+    }
+
+    fn now(&self, status: &Status) -> Now {
+        Now {
+            boot: time::boot(),
+            mono: self.base.at(Instant::now()),
+            quorum_ack: status.last_quorum_ack.map(|ack| self.base.at(ack)),
+            sole_voter: status.sole_voter,
+        }
+    }
+
+    fn show(&self, shown: Shown) {
+        *self.context.shown.lock().expect("nothing panics while it holds this lock") = shown;
+    }
+
+    /// Tells every stream who leads and who the members are, when that has changed.
+    fn announce(&mut self, status: &Status) {
+        let now = Announcement {
+            cluster: self.context.cluster().map(|id| id.to_string()).unwrap_or_default(),
+            leading: matches!(self.standing, Standing::Leading { .. }),
+            leader: status.leader,
+            members: self.context.members(),
+        };
+        if self.announced.as_ref() == Some(&now) {
+            return;
+        }
+        self.announced = Some(now);
+        for (session, _) in self.context.sessions.workers() {
+            let welcome = to_worker::Message::Welcome(self.context.worker_welcome());
+            self.context.sessions.to_worker(session, welcome);
+        }
+        for (session, _) in self.context.sessions.apps() {
+            let welcome = self.context.app_welcome();
+            let welcome = application::to_application::Message::Welcome(welcome);
+            self.context.sessions.to_app(session, welcome);
+        }
+    }
+}
+
+impl Context {
+    /// What a worker's stream begins with.
+    pub fn worker_welcome(&self) -> worker::Welcome {
+        worker::Welcome {
+            cluster_id: self.cluster().map(|id| id.to_string()).unwrap_or_default(),
+            epoch: self.shared.state().epoch.0,
+            leading: self.shown().status != vesta_types::RecoveryState::Standby,
+            leader: self.node.status().leader,
+            members: self
+                .members()
+                .into_iter()
+                .map(|(node_id, client_address)| worker::Member { node_id, client_address })
+                .collect(),
+        }
+    }
+
+    /// What an application's stream begins with.
+    pub fn app_welcome(&self) -> application::Welcome {
+        let welcome = self.worker_welcome();
+        application::Welcome {
+            cluster_id: welcome.cluster_id,
+            epoch: welcome.epoch,
+            leading: welcome.leading,
+            leader: welcome.leader,
+            members: welcome
+                .members
+                .into_iter()
+                .map(|member| application::Member {
+                    node_id: member.node_id,
+                    client_address: member.client_address,
+                })
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Applications' sessions: their lease, their answer to a new leader, their executor table.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use vesta_core::{Application, ClusterState, Command};
+use vesta_proto::application::{Ended, Executor, Executors, MasterChanged, to_application};
+use vesta_types::{AppId, Epoch};
+
+use super::{Leader, Output, Pending, SessionId};
+
+/// An application's stream.
+#[derive(Debug)]
+pub(super) struct AppSession {
+    app: AppId,
+    /// The table that was sent last, without its index: sent again only when it differs.
+    sent: Option<Executors>,
+    ended: bool,
+}
+
+/// What this leader knows of an application, beside the state.
+#[derive(Debug)]
+pub(super) struct AppLine {
+    sessions: BTreeSet<SessionId>,
+    /// Led time when its client was last heard.
+    pub(super) last_heard: Duration,
+    /// Whether its client has answered this epoch and the entry for it is not proposed yet.
+    acknowledged: bool,
+    /// Whether that entry is in flight.
+    pub(super) confirming: bool,
+    /// Whether it is about to be ended.
+    pub(super) expiring: bool,
+}
+
+impl AppLine {
+    pub(super) fn new(led: Duration) -> AppLine {
+        AppLine {
+            sessions: BTreeSet::new(),
+            last_heard: led,
+            acknowledged: false,
+            confirming: false,
+            expiring: false,
+        }
+    }
+
+    pub(super) fn has_session(&self) -> bool {
+        !self.sessions.is_empty()
+    }
+}
+
+impl Leader {
+    pub(super) fn app_opened(&mut self, session: SessionId, app: AppId, state: &ClusterState) {
+        let led = self.clock.led();
+        let line = self.apps.entry(app.clone()).or_insert_with(|| AppLine::new(led));
+        line.sessions.insert(session);
+        line.last_heard = led;
+        if !state.applications.contains_key(&app) {
+            let message = "no such application: it ended and its record was trimmed".to_owned();
+            let ended = Ended { state: "UNKNOWN".to_owned(), message };
+            self.outputs.push(Output::ToApp(session, to_application::Message::Ended(ended)));
+        }
+        self.app_sessions.insert(session, AppSession { app, sent: None, ended: false });
+        let message = MasterChanged { epoch: self.epoch.0, cluster_id: self.cluster.to_string() };
+        self.outputs.push(Output::ToApp(session, to_application::Message::MasterChanged(message)));
+    }
+
+    pub(super) fn app_closed(&mut self, session: SessionId) {
+        if let Some(gone) = self.app_sessions.remove(&session)
+            && let Some(line) = self.apps.get_mut(&gone.app)
+        {
+            line.sessions.remove(&session);
+        }
+    }
+
+    pub(super) fn app_heartbeat(&mut self, session: SessionId) {
+        let led = self.clock.led();
+        if let Some(line) = self.app_line(session) {
+            line.last_heard = led;
+        }
+    }
+
+    pub(super) fn app_acknowledged(&mut self, session: SessionId, epoch: Epoch) {
+        let (led, own) = (self.clock.led(), self.epoch);
+        if let Some(line) = self.app_line(session) {
+            line.last_heard = led;
+            line.acknowledged |= epoch == own;
+        }
+    }
+
+    fn app_line(&mut self, session: SessionId) -> Option<&mut AppLine> {
+        let app = &self.app_sessions.get(&session)?.app;
+        self.apps.get_mut(app)
+    }
+
+    /// Proposes the answers of applications.
+    pub(super) fn confirm_applications(&mut self, state: &ClusterState) {
+        let mut answered = Vec::new();
+        for (id, line) in &mut self.apps {
+            if !line.acknowledged || line.confirming {
+                continue;
+            }
+            let unconfirmed = state
+                .applications
+                .get(id)
+                .is_some_and(|app| !app.state.is_final() && !state.is_app_confirmed(app));
+            if unconfirmed {
+                line.confirming = true;
+                answered.push(id.clone());
+            }
+        }
+        for app in answered {
+            let command = Command::ConfirmApplication { epoch: self.epoch, app: app.clone() };
+            self.propose(Pending::Confirm(app), command);
+        }
+    }
+
+    /// Sends each application its whole executor table when that has changed.
+    pub(super) fn send_tables(&mut self, state: &ClusterState) {
+        for (session, line) in &mut self.app_sessions {
+            let Some(app) = state.applications.get(&line.app) else { continue };
+            let table = table(app, state, self.epoch, &self.policy);
+            if line.sent.as_ref() != Some(&table) {
+                line.sent = Some(table.clone());
+                let message = Executors { index: state.applied, ..table };
+                let message = to_application::Message::Executors(message);
+                self.outputs.push(Output::ToApp(*session, message));
+            }
+            if app.state.is_final() && !line.ended {
+                line.ended = true;
+                let ended =
+                    Ended { state: app.state.to_string(), message: app.message.clone() };
+                let message = to_application::Message::Ended(ended);
+                self.outputs.push(Output::ToApp(*session, message));
+            }
+        }
+    }
+}
+
+fn table(
+    app: &Application,
+    state: &ClusterState,
+    epoch: Epoch,
+    policy: &vesta_core::Policy,
+) -> Executors {
+    let all = app.executors.values().chain(app.ended_executors.values());
+    let executors = all.map(|executor| Executor {
+        number: executor.number,
+        state: executor.state.to_string(),
+        worker_id: executor.worker.to_string(),
+        host: state
+            .workers
+            .get(&executor.worker)
+            .map(|worker| worker.description.host.clone())
+            .unwrap_or_default(),
+        cores: executor.booking.cores,
+        memory_mib: executor.booking.memory_mib,
+        profile: executor.profile,
+        message: executor.message.clone(),
+        exit_code: executor.exit.as_ref().and_then(|exit| exit.code),
+        ended: executor.state.is_final(),
+        instance_id: state
+            .cluster
+            .map(|cluster| {
+                vesta_types::InstanceId::executor(cluster, app.id.clone(), executor.number)
+                    .to_string()
+            })
+            .unwrap_or_default(),
+    });
+    Executors {
+        epoch: epoch.0,
+        index: 0,
+        executors: executors.collect(),
+        state: app.state.to_string(),
+        waiting_because: vesta_core::plan::why_application(state, policy, app).unwrap_or_default(),
+        retries: app.retries,
+    }
+}

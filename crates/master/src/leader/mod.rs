@@ -1,0 +1,268 @@
+//! Leadership as one value: all that is the leader's alone, dropped whole when its leadership ends.
+//!
+//! No IO and no clock: [`Leader::take`] takes in what happened, [`Leader::act`] looks at the applied
+//! state and answers what to propose and what to send. [`crate::lead`] carries that out.
+
+mod applications;
+mod clock;
+mod dispatch;
+mod liveness;
+mod planning;
+mod recovery;
+mod workers;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use vesta_core::{ClusterState, Command, Policy, Reply};
+use vesta_proto::application::to_application;
+use vesta_proto::worker::to_worker;
+use vesta_types::{AppId, ClusterId, Epoch, InstanceReport, RecoveryState, WorkerDescription, WorkerId};
+
+pub use clock::Now;
+use clock::LedClock;
+use workers::WorkerLine;
+pub use workers::WorkerGlance;
+
+/// One stream to this master, for as long as it lasts; never reused while the process lives.
+pub type SessionId = u64;
+
+/// One proposal of this leader.
+pub type Ticket = u64;
+
+/// How long what is silent is waited for. Real time; the CLI scales all of them by one factor.
+#[derive(Clone, Debug)]
+pub struct Timing {
+    /// Silence after which a worker is lost.
+    pub worker_timeout: Duration,
+    /// How long recovery waits for those that don't answer.
+    pub recovery_timeout: Duration,
+    /// Silence after which an application is over.
+    pub app_lease: Duration,
+    /// `election_timeout_max`: a quorum acknowledgement older than this suspends the leader.
+    pub lease: Duration,
+    /// A gap in the leader's own loop after which nothing it knows can be trusted.
+    pub gap: Duration,
+    /// How often orders that nobody has taken up are said again.
+    pub repeat: Duration,
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Input {
+    /// A worker opened a stream, or has one already when the leadership begins.
+    WorkerOpened(SessionId, WorkerDescription),
+    /// A worker's stream is gone: a hint, never a verdict.
+    WorkerClosed(SessionId),
+    /// A worker's heartbeat.
+    WorkerHeartbeat(SessionId, u64),
+    /// A worker's complete answer.
+    WorkerReport(SessionId, WorkerReport),
+    /// An application's client opened a stream, or has one already.
+    AppOpened(SessionId, AppId),
+    /// An application's stream is gone.
+    AppClosed(SessionId),
+    /// An application's heartbeat.
+    AppHeartbeat(SessionId),
+    /// An application answered `MasterChanged` of this epoch.
+    AppAcknowledged(SessionId, Epoch),
+    /// A proposal of this leader was applied; `None` if its outcome is not known.
+    Proposed(Ticket, Option<Reply>),
+}
+
+/// What a worker said of itself.
+#[derive(Clone, Debug)]
+pub struct WorkerReport {
+    /// The epoch that it answers.
+    pub epoch: Epoch,
+    /// Who and what it is.
+    pub description: WorkerDescription,
+    /// Every instance that it accepted and that is not acknowledged.
+    pub reports: Vec<InstanceReport>,
+    /// Orders that it has refused as stale since its agent started.
+    pub stale_orders: u64,
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Output {
+    /// Write this to the log; answer with [`Input::Proposed`].
+    Propose(Ticket, Command),
+    /// Say this to a worker.
+    ToWorker(SessionId, to_worker::Message),
+    /// Say this to an application.
+    ToApp(SessionId, to_application::Message),
+}
+
+/// What a proposal in flight was for.
+#[derive(Debug)]
+enum Pending {
+    Worker(WorkerId),
+    Confirm(AppId),
+    Plan,
+    Complete,
+    Lose(Vec<WorkerId>),
+    Expire(Vec<AppId>),
+}
+
+/// A leadership.
+pub struct Leader {
+    cluster: ClusterId,
+    epoch: Epoch,
+    timing: Timing,
+    policy: Policy,
+    clock: LedClock,
+    sessions: BTreeMap<SessionId, WorkerId>,
+    workers: BTreeMap<WorkerId, WorkerLine>,
+    app_sessions: BTreeMap<SessionId, applications::AppSession>,
+    apps: BTreeMap<AppId, applications::AppLine>,
+    pending: BTreeMap<Ticket, Pending>,
+    next_ticket: Ticket,
+    planning: planning::Planning,
+    completing: bool,
+    brake: Option<Duration>,
+    outputs: Vec<Output>,
+}
+
+impl Leader {
+    /// Opens for business: `LeaderStarted` is applied and gave this epoch.
+    pub fn open(
+        cluster: ClusterId,
+        timing: Timing,
+        policy: Policy,
+        now: Now,
+        state: &ClusterState,
+    ) -> Leader {
+        let mut leader = Leader {
+            cluster,
+            epoch: state.epoch,
+            clock: LedClock::new(now, timing.lease, timing.gap),
+            timing,
+            policy,
+            sessions: BTreeMap::new(),
+            workers: BTreeMap::new(),
+            app_sessions: BTreeMap::new(),
+            apps: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            next_ticket: 1,
+            planning: planning::Planning::default(),
+            completing: false,
+            brake: None,
+            outputs: Vec::new(),
+        };
+        leader.track(state);
+        leader
+    }
+
+    /// Takes in what happened. Cheap: nothing follows from it before the next [`Leader::act`].
+    pub fn take(&mut self, now: Now, input: Input, state: &ClusterState) {
+        self.advance(now);
+        match input {
+            Input::WorkerOpened(session, description) => self.worker_opened(session, description),
+            Input::WorkerClosed(session) => self.worker_closed(session),
+            Input::WorkerHeartbeat(session, sequence) => self.heartbeat(session, sequence, state),
+            Input::WorkerReport(session, report) => self.worker_report(session, report),
+            Input::AppOpened(session, app) => self.app_opened(session, app, state),
+            Input::AppClosed(session) => self.app_closed(session),
+            Input::AppHeartbeat(session) => self.app_heartbeat(session),
+            Input::AppAcknowledged(session, epoch) => self.app_acknowledged(session, epoch),
+            Input::Proposed(ticket, reply) => self.proposed(ticket, reply),
+        }
+    }
+
+    /// Says what to do now. While suspended nothing is decided: no order, no confirmation, no verdict.
+    pub fn act(&mut self, now: Now, state: &ClusterState) -> Vec<Output> {
+        self.advance(now);
+        self.track(state);
+        if self.clock.leading() && state.epoch == self.epoch {
+            self.confirm_heartbeats(state);
+            self.propose_reports(state);
+            self.confirm_applications(state);
+            self.judge(state);
+            self.complete_recovery(state);
+            self.plan(state);
+            self.dispatch(state);
+            self.send_tables(state);
+        }
+        std::mem::take(&mut self.outputs)
+    }
+
+    fn advance(&mut self, now: Now) {
+        let before = self.clock.leading();
+        self.clock.advance(now);
+        let leading = self.clock.leading();
+        if before != leading {
+            tracing::info!(epoch = %self.epoch, leading, "leadership suspended or resumed");
+        }
+    }
+
+    /// The epoch of this leadership.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// How this master shows itself.
+    pub fn shown(&self, state: &ClusterState) -> RecoveryState {
+        match (self.clock.leading(), state.recovered, self.completing) {
+            (false, ..) => RecoveryState::Standby,
+            (true, true, _) => RecoveryState::Alive,
+            (true, false, true) => RecoveryState::CompletingRecovery,
+            (true, false, false) => RecoveryState::Recovering,
+        }
+    }
+
+    fn proposed(&mut self, ticket: Ticket, reply: Option<Reply>) {
+        let Some(pending) = self.pending.remove(&ticket) else { return };
+        if let Some(Err(rejection)) = &reply {
+            tracing::warn!(?pending, %rejection, "a proposal of this leader was refused");
+        }
+        match pending {
+            Pending::Worker(worker) => self.report_proposed(&worker, reply),
+            Pending::Confirm(app) => {
+                if let Some(line) = self.apps.get_mut(&app) {
+                    line.confirming = false;
+                }
+            }
+            Pending::Plan => self.planning.applied(reply),
+            Pending::Complete => self.completing = false,
+            Pending::Lose(workers) => {
+                for worker in workers {
+                    if let Some(line) = self.workers.get_mut(&worker) {
+                        line.condemned = false;
+                    }
+                }
+            }
+            Pending::Expire(apps) => {
+                for app in apps {
+                    if let Some(line) = self.apps.get_mut(&app) {
+                        line.expiring = false;
+                    }
+                }
+            }
+        }
+    }
+
+    fn propose(&mut self, pending: Pending, command: Command) {
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        self.pending.insert(ticket, pending);
+        self.outputs.push(Output::Propose(ticket, command));
+    }
+
+    /// A line for every worker and application that the state has, and for no other.
+    fn track(&mut self, state: &ClusterState) {
+        let led = self.clock.led();
+        for id in state.workers.keys() {
+            if !self.workers.contains_key(id) {
+                self.workers.insert(id.clone(), WorkerLine::new(led));
+            }
+        }
+        self.workers.retain(|id, line| line.session.is_some() || state.workers.contains_key(id));
+        for id in state.app_queue.values() {
+            if !self.apps.contains_key(id) {
+                self.apps.insert(id.clone(), applications::AppLine::new(led));
+            }
+        }
+        self.apps.retain(|id, line| line.has_session() || state.applications.contains_key(id));
+    }
+}

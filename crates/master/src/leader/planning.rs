@@ -1,0 +1,55 @@
+//! At most one plan in flight: two plans on one state would grant twice.
+
+use vesta_core::plan::{self, Plan};
+use vesta_core::{Answer, ClusterState, Command, Reply};
+
+use super::{Leader, Pending};
+
+/// Where planning is.
+#[derive(Debug, Default)]
+pub(super) struct Planning {
+    in_flight: bool,
+    /// The applied index that was planned on last; on the same state nothing new comes of it.
+    planned_on: u64,
+    /// A plan's fate is not known. An empty plan goes through the log first: once that is applied,
+    /// the unknown one has been applied before it or never will be.
+    barrier: bool,
+}
+
+impl Planning {
+    pub(super) fn applied(&mut self, reply: Option<Reply>) {
+        self.in_flight = false;
+        match reply {
+            Some(Ok(Answer::Placed { refused, .. })) if refused > 0 => {
+                tracing::info!(refused, "placements no longer fitted when they were applied");
+            }
+            Some(_) => {}
+            None => self.barrier = true,
+        }
+    }
+}
+
+impl Leader {
+    pub(super) fn plan(&mut self, state: &ClusterState) {
+        if self.planning.in_flight {
+            return;
+        }
+        let epoch = self.epoch;
+        if self.planning.barrier {
+            self.planning.barrier = false;
+            self.planning.in_flight = true;
+            let barrier = Command::Place { epoch, placements: Vec::new(), cursor: None };
+            self.propose(Pending::Plan, barrier);
+            return;
+        }
+        if self.planning.planned_on == state.applied {
+            return;
+        }
+        self.planning.planned_on = state.applied;
+        let Plan { placements, cursor } = plan::plan(state, &self.policy);
+        if !placements.is_empty() {
+            self.planning.in_flight = true;
+            self.propose(Pending::Plan, Command::Place { epoch, placements, cursor });
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! Workers' sessions: heartbeats, confirmations, reports.
+
+use std::time::Duration;
+
+use vesta_core::{Answer, ClusterState, Command, Reply, Worker};
+use vesta_proto::worker::{Acknowledged, Confirmed, MasterChanged, to_worker};
+use vesta_types::{
+    InstanceReport, InstanceStatus, Work, WorkerDescription, WorkerId, WorkerState,
+};
+
+use super::{Leader, Output, Pending, SessionId, WorkerReport, dispatch};
+
+/// What this leader knows of a worker, beside the state.
+#[derive(Debug)]
+pub(super) struct WorkerLine {
+    /// Its stream here, if it has one. Without it the worker is suspect.
+    pub(super) session: Option<SessionId>,
+    /// What it said of itself when it opened the stream.
+    pub(super) description: Option<WorkerDescription>,
+    /// Led time when it was last heard.
+    pub(super) last_heard: Duration,
+    /// A heartbeat of this session that is not confirmed yet: sequence, arrival in monotonic time.
+    unconfirmed: Option<(u64, Duration)>,
+    /// The newest report that is not proposed yet. Reports are complete, so only the newest counts.
+    report: Option<WorkerReport>,
+    /// Whether a report of it is being proposed.
+    proposing: bool,
+    /// Whether it is about to be proposed as lost.
+    pub(super) condemned: bool,
+    /// What was ordered last on this session.
+    pub(super) ordered: Option<dispatch::Sent>,
+    /// Orders that it has refused as stale, as it says.
+    pub(super) stale_orders: u64,
+    /// Whether it is to be asked again with its next heartbeat.
+    ask_again: bool,
+}
+
+impl WorkerLine {
+    pub(super) fn new(led: Duration) -> WorkerLine {
+        WorkerLine {
+            session: None,
+            description: None,
+            last_heard: led,
+            unconfirmed: None,
+            report: None,
+            proposing: false,
+            condemned: false,
+            ordered: None,
+            stale_orders: 0,
+            ask_again: false,
+        }
+    }
+
+    /// Whether it has said something that no entry has taken up yet.
+    pub(super) fn has_unproposed(&self) -> bool {
+        self.report.is_some() || self.proposing
+    }
+}
+
+/// What the leader shows of a worker beside the state.
+#[derive(Clone, Debug)]
+pub struct WorkerGlance {
+    /// How long ago it was heard, in time led.
+    pub silent: Duration,
+    /// It has no stream here; its time is not over.
+    pub suspect: bool,
+    /// Orders that it has refused as stale.
+    pub stale_orders: u64,
+}
+
+impl Leader {
+    /// What this leader knows of each worker.
+    pub fn glance(&self) -> impl Iterator<Item = (&WorkerId, WorkerGlance)> {
+        self.workers.iter().map(|(id, line)| {
+            let glance = WorkerGlance {
+                silent: self.clock.led().saturating_sub(line.last_heard),
+                suspect: line.session.is_none(),
+                stale_orders: line.stale_orders,
+            };
+            (id, glance)
+        })
+    }
+
+    pub(super) fn worker_opened(&mut self, session: SessionId, description: WorkerDescription) {
+        let led = self.clock.led();
+        let id = description.id.clone();
+        let line = self.workers.entry(id.clone()).or_insert_with(|| WorkerLine::new(led));
+        // A new session closes the older one: what that still says counts for nothing.
+        if let Some(older) = line.session.replace(session)
+            && older != session
+        {
+            self.sessions.remove(&older);
+        }
+        line.description = Some(description);
+        line.unconfirmed = None;
+        line.report = None;
+        line.ordered = None;
+        line.last_heard = led;
+        self.sessions.insert(session, id);
+        self.say_master_changed(session);
+    }
+
+    pub(super) fn worker_closed(&mut self, session: SessionId) {
+        let Some(id) = self.sessions.remove(&session) else { return };
+        if let Some(line) = self.workers.get_mut(&id) {
+            tracing::info!(worker = %id, "the stream of a worker is gone: suspect");
+            line.session = None;
+            line.unconfirmed = None;
+            line.ordered = None;
+        }
+    }
+
+    pub(super) fn heartbeat(&mut self, session: SessionId, sequence: u64, state: &ClusterState) {
+        let (led, mono) = (self.clock.led(), self.clock.mono());
+        let Some(line) = self.line_of(session) else { return };
+        line.last_heard = led;
+        line.unconfirmed = Some((sequence, mono));
+        let answered = line.description.as_ref().is_some_and(|description| {
+            let known = state.workers.get(&description.id);
+            known.is_some_and(|worker| state.is_confirmed(worker))
+        });
+        // It sends, and has not answered: it is asked again.
+        if line.ask_again || (!answered && !line.has_unproposed()) {
+            line.ask_again = false;
+            self.say_master_changed(session);
+        }
+    }
+
+    fn say_master_changed(&mut self, session: SessionId) {
+        let message = MasterChanged { epoch: self.epoch.0, cluster_id: self.cluster.to_string() };
+        self.outputs.push(Output::ToWorker(session, to_worker::Message::MasterChanged(message)));
+    }
+
+    pub(super) fn worker_report(&mut self, session: SessionId, report: WorkerReport) {
+        let (led, epoch) = (self.clock.led(), self.epoch);
+        let Some(line) = self.line_of(session) else { return };
+        line.last_heard = led;
+        line.stale_orders = report.stale_orders;
+        if report.epoch != epoch {
+            self.say_master_changed(session);
+            return;
+        }
+        line.description = Some(report.description.clone());
+        line.report = Some(report);
+    }
+
+    fn line_of(&mut self, session: SessionId) -> Option<&mut WorkerLine> {
+        let id = self.sessions.get(&session)?;
+        self.workers.get_mut(id)
+    }
+
+    /// Confirms heartbeats: only when a quorum has acknowledged something sent after the heartbeat
+    /// arrived, and only for a worker that the applied state has in this very life and not as DEAD.
+    pub(super) fn confirm_heartbeats(&mut self, state: &ClusterState) {
+        for (id, line) in &mut self.workers {
+            let (Some(session), Some((sequence, arrived))) = (line.session, line.unconfirmed) else {
+                continue;
+            };
+            let known = state.workers.get(id).is_some_and(|worker| {
+                worker.state != WorkerState::Dead
+                    && line.description.as_ref().is_some_and(|description| {
+                        description.incarnation == worker.description.incarnation
+                    })
+            });
+            if !known || line.condemned || !self.clock.acked_since(arrived) {
+                continue;
+            }
+            line.unconfirmed = None;
+            // The session's name is filled in by whoever owns the stream.
+            let message = Confirmed { epoch: self.epoch.0, session: String::new(), sequence };
+            self.outputs.push(Output::ToWorker(session, to_worker::Message::Confirmed(message)));
+        }
+    }
+
+    /// Proposes what workers said. One proposal per worker at a time.
+    pub(super) fn propose_reports(&mut self, state: &ClusterState) {
+        let mut proposals = Vec::new();
+        for (id, line) in &mut self.workers {
+            if line.proposing || line.condemned {
+                continue;
+            }
+            let Some(report) = line.report.take() else { continue };
+            if let Some(command) = command_for(report, state) {
+                line.proposing = true;
+                proposals.push((id.clone(), command));
+            }
+        }
+        for (id, command) in proposals {
+            self.propose(Pending::Worker(id), command);
+        }
+    }
+
+    pub(super) fn report_proposed(&mut self, worker: &WorkerId, reply: Option<Reply>) {
+        let epoch = self.epoch.0;
+        let Some(line) = self.workers.get_mut(worker) else { return };
+        line.proposing = false;
+        // Refused, or its fate is not known: the worker is asked again with its next heartbeat.
+        line.ask_again = !matches!(reply, Some(Ok(_)));
+        if let (Some(session), Some(Ok(Answer::Reported { acknowledged }))) = (line.session, reply)
+            && !acknowledged.is_empty()
+        {
+            let instances = acknowledged.iter().map(ToString::to_string).collect();
+            let message = to_worker::Message::Acknowledged(Acknowledged { epoch, instances });
+            self.outputs.push(Output::ToWorker(session, message));
+        }
+    }
+}
+
+/// What to propose for a worker's report, if it has news.
+fn command_for(report: WorkerReport, state: &ClusterState) -> Option<Command> {
+    let WorkerReport { epoch, description, reports, .. } = report;
+    let attached = state.workers.get(&description.id).filter(|worker| {
+        worker.state != WorkerState::Dead
+            && worker.description == description
+            && worker.confirmed_epoch == epoch
+    });
+    let Some(worker) = attached else {
+        return Some(Command::AttachWorker { epoch, worker: description, reports });
+    };
+    let news: Vec<InstanceReport> =
+        reports.into_iter().filter(|report| is_news(report, worker, state)).collect();
+    if news.is_empty() {
+        return None;
+    }
+    let WorkerDescription { id, incarnation, .. } = description;
+    Some(Command::ReportInstances { epoch, worker: id, incarnation, reports: news })
+}
+
+/// Whether a report says what the state does not have yet. An end always does: it is reported until
+/// an entry has acknowledged it.
+fn is_news(report: &InstanceReport, worker: &Worker, state: &ClusterState) -> bool {
+    if report.status.is_final() {
+        return true;
+    }
+    let id = &report.instance;
+    if worker.stopping.contains_key(id) || worker.quarantined.contains_key(id) {
+        return false;
+    }
+    let known_pid = match &id.work {
+        _ if Some(id.cluster) != state.cluster => return true,
+        Work::Driver { driver, attempt } => state
+            .drivers
+            .get(driver)
+            .filter(|known| known.attempt == *attempt)
+            .and_then(|known| known.placement.as_ref())
+            .filter(|placement| placement.worker == worker.description.id)
+            .map(|placement| (placement.pid, placement.restart)),
+        Work::Executor { app, number } => state
+            .applications
+            .get(app)
+            .and_then(|app| app.executors.get(number))
+            .filter(|executor| executor.worker == worker.description.id)
+            .map(|executor| (executor.pid, 0)),
+    };
+    match (known_pid, &report.status) {
+        (None, _) => true,
+        (Some((known, restart)), InstanceStatus::Running { pid, .. }) => {
+            known != Some(*pid) || restart != report.restart
+        }
+        (Some(_), _) => false,
+    }
+}

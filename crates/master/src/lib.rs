@@ -1,0 +1,21 @@
+//! The master: it leads or follows, holds a stream to every worker and application, and answers
+//! clients.
+//!
+//! What a leader decides is in [`leader`] (no IO) and in `vesta-core`. The rest of this crate carries
+//! it out: [`lead`] runs the leadership, [`sessions`] owns the streams, [`services`] speaks gRPC.
+
+pub mod config;
+pub mod context;
+pub mod failpoints;
+pub mod lead;
+pub mod leader;
+pub mod machine;
+pub mod proposer;
+pub mod reads;
+mod run;
+pub mod services;
+pub mod sessions;
+mod time;
+
+pub use config::Config;
+pub use run::{RunError, run};

@@ -1,0 +1,71 @@
+//! Writing to the log.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use vesta_consensus::{Node, ProposeError};
+use vesta_core::{Command, Entry, Reply, codec};
+use vesta_types::limits::PROPOSALS_MAX;
+
+use crate::time;
+
+/// Why there is no reply.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Nothing was written: this master does not lead.
+    #[error("this master does not lead")]
+    NotLeader,
+    /// Nothing was written: it is too large for the log.
+    #[error("{0}")]
+    TooLarge(String),
+    /// It may have been written.
+    #[error("the outcome is not known: {0}")]
+    Unknown(String),
+}
+
+/// Proposes commands; bounded, so that a burst raises latency instead of memory.
+#[derive(Clone)]
+pub struct Proposer {
+    node: Node,
+    clients: Arc<Semaphore>,
+}
+
+impl Proposer {
+    /// A proposer over `node`.
+    pub fn new(node: Node) -> Proposer {
+        Proposer { node, clients: Arc::new(Semaphore::new(PROPOSALS_MAX)) }
+    }
+
+    /// Writes a leader's own command; returns when it is applied here.
+    ///
+    /// # Errors
+    /// When this master does not lead, or leadership was lost on the way.
+    pub async fn own(&self, command: Command) -> Result<Reply, Failure> {
+        let entry = Entry { at: time::wall(), command };
+        let applied = self.node.propose(codec::encode(&entry)).await.map_err(failure)?;
+        codec::decode("reply", &applied.reply).map_err(|error| Failure::Unknown(error.to_string()))
+    }
+
+    /// Writes a client's command, within `deadline`.
+    ///
+    /// # Errors
+    /// As [`Proposer::own`]; when the deadline is over the outcome is not known.
+    pub async fn client(&self, command: Command, deadline: Duration) -> Result<Reply, Failure> {
+        let write = async {
+            let _permit = self.clients.acquire().await;
+            self.own(command).await
+        };
+        tokio::time::timeout(deadline, write).await.unwrap_or_else(|_| {
+            Err(Failure::Unknown(format!("no quorum has committed it within {deadline:?}")))
+        })
+    }
+}
+
+fn failure(error: ProposeError) -> Failure {
+    match error {
+        ProposeError::NotLeader { .. } => Failure::NotLeader,
+        ProposeError::TooLarge { .. } => Failure::TooLarge(error.to_string()),
+        ProposeError::Unknown(why) | ProposeError::Fatal(why) => Failure::Unknown(why),
+    }
+}

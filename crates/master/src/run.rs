@@ -1,0 +1,123 @@
+//! A master from its start to its end.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::Server;
+use vesta_consensus::Node;
+
+use crate::config::Config;
+use crate::context::{Context, Shown};
+use crate::lead;
+use crate::machine::{Machine, Shared};
+use crate::proposer::Proposer;
+use crate::reads::Currency;
+use crate::services;
+use crate::sessions::Sessions;
+
+/// Inputs that wait for the leadership's loop.
+const EVENTS: usize = 4_096;
+
+/// How long a hand-over may take at shutdown.
+const HAND_OVER: Duration = Duration::from_secs(2);
+
+/// How often a master that listens to the world without TLS says so.
+const WARNING_PERIOD: Duration = Duration::from_secs(3600);
+
+/// Why a master could not start, or had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Raft or its disk.
+    #[error(transparent)]
+    Start(#[from] vesta_consensus::StartError),
+    /// The port for clients and workers.
+    #[error("can't listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The node can't go on: its disk failed, or an entry is unknown to this version.
+    #[error("the master has to stop: {0}")]
+    Fatal(String),
+}
+
+/// Runs a master until `shutdown`, then hands leadership over and stops.
+///
+/// # Errors
+/// When it can't start, or hits something that it must not go on after.
+pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
+    let shared = Shared::new();
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(|source| RunError::Listen { address: config.listen, source })?;
+    let node = Node::start(config.node.clone(), Machine(Arc::clone(&shared))).await?;
+    let (events, inputs) = mpsc::channel(EVENTS);
+    let context = Arc::new(Context {
+        proposer: Proposer::new(node.clone()),
+        node: node.clone(),
+        shared,
+        sessions: Sessions::default(),
+        events,
+        currency: Currency::default(),
+        shown: Mutex::new(Shown::default()),
+        config,
+    });
+    let leading = tokio::spawn(lead::run(Arc::clone(&context), inputs));
+    let (stop_serving, stopped) = oneshot::channel::<()>();
+    let server = tokio::spawn(serve(Arc::clone(&context), listener, stopped));
+    let warning = tokio::spawn(warn_if_open(Arc::clone(&context)));
+    let outcome = tokio::select! {
+        () = shutdown => {
+            if let Some(successor) = node.hand_over(HAND_OVER).await {
+                tracing::info!(successor, "leadership is handed over");
+            }
+            Ok(())
+        }
+        why = node.fatal() => Err(RunError::Fatal(why)),
+    };
+    warning.abort();
+    leading.abort();
+    drop(stop_serving);
+    server.abort();
+    node.shutdown().await;
+    outcome
+}
+
+async fn serve(context: Arc<Context>, listener: TcpListener, stopped: oneshot::Receiver<()>) {
+    let served = Server::builder()
+        .tcp_nodelay(true)
+        .http2_keepalive_interval(Some(Duration::from_secs(10)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(10)))
+        .add_service(services::client::server(Arc::clone(&context)))
+        .add_service(services::worker::server(Arc::clone(&context)))
+        .add_service(services::application::server(context))
+        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), async {
+            let _ = stopped.await;
+        });
+    if let Err(error) = served.await {
+        tracing::error!(%error, "the port for clients and workers has failed");
+    }
+}
+
+/// Submitting is remote execution. Until TLS and tokens are there, a bind that others can reach is
+/// said again and again.
+async fn warn_if_open(context: Arc<Context>) {
+    let mut period = tokio::time::interval(WARNING_PERIOD);
+    loop {
+        period.tick().await;
+        if context.config.insecure && !context.config.listen.ip().is_loopback() {
+            tracing::warn!(
+                listen = %context.config.listen,
+                "anybody who reaches this address can run programs on the workers (--insecure)"
+            );
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! Clients: submit, kill, status, lists.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures::Stream;
+use tonic::{Request, Response, Status};
+use vesta_core::{Answer, Request as Body, plan};
+use vesta_proto::client::client_client::ClientClient;
+use vesta_proto::client::client_server::Client;
+use vesta_proto::client::{
+    FindKeyReply, FindKeyRequest, GetApplicationReply, GetApplicationRequest, GetDriverReply,
+    GetDriverRequest, KillApplicationRequest, KillDriverRequest, KillReply, ListApplicationsReply,
+    ListDriversReply, ListFailoversReply, ListMastersReply, ListRequest, ListWorkersReply,
+    ReadLogReply, ReadLogRequest, SubmitDriverReply, SubmitDriverRequest,
+};
+use vesta_proto::{checks, client_convert};
+use vesta_types::limits::MESSAGE_BYTES_MAX;
+
+use super::forward::{Route, here_or_leader};
+use super::{logs, masters, status, views};
+use crate::context::Context;
+
+/// Objects in one list, unless the client asks for fewer.
+const LIST_MAX: usize = 1_000;
+
+/// The service.
+pub struct ClientService(pub Arc<Context>);
+
+/// The service, with its message limit.
+pub fn server(
+    context: Arc<Context>,
+) -> vesta_proto::client::client_server::ClientServer<ClientService> {
+    vesta_proto::client::client_server::ClientServer::new(ClientService(context))
+        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(MESSAGE_BYTES_MAX)
+}
+
+impl ClientService {
+    async fn submit_here(
+        &self,
+        request: SubmitDriverRequest,
+    ) -> Result<Response<SubmitDriverReply>, Status> {
+        let (key, description) =
+            client_convert::submitted_driver(request).map_err(|error| status::invalid(&error))?;
+        let warning = plan::never_fits_driver(&self.0.shared.state(), &description);
+        let (answer, duplicate) = self.0.write(key, Body::SubmitDriver { description }).await?;
+        let Answer::Submitted { driver } = answer else { return Err(status::unexpected(&answer)) };
+        Ok(Response::new(SubmitDriverReply {
+            driver_id: driver.to_string(),
+            duplicate,
+            warning: warning.unwrap_or_default(),
+            read: None,
+        }))
+    }
+
+    async fn kill(&self, key: &str, body: Body) -> Result<Response<KillReply>, Status> {
+        let key = checks::key(key).map_err(|error| status::invalid(&error))?;
+        match self.0.write(key, body).await?.0 {
+            Answer::Killed { state, message } => {
+                Ok(Response::new(KillReply { success: true, state, message }))
+            }
+            answer => Err(status::unexpected(&answer)),
+        }
+    }
+
+    async fn kill_driver_here(
+        &self,
+        request: KillDriverRequest,
+    ) -> Result<Response<KillReply>, Status> {
+        let driver =
+            checks::driver_id(&request.driver_id).map_err(|error| status::invalid(&error))?;
+        self.kill(&request.key, Body::KillDriver { driver }).await
+    }
+
+    async fn kill_application_here(
+        &self,
+        request: KillApplicationRequest,
+    ) -> Result<Response<KillReply>, Status> {
+        let app = checks::app_id(&request.app_id).map_err(|error| status::invalid(&error))?;
+        self.kill(&request.key, Body::KillApplication { app }).await
+    }
+
+    async fn list_workers_here(
+        &self,
+        request: ListRequest,
+    ) -> Result<Response<ListWorkersReply>, Status> {
+        let read = self.0.read_point(request.consistent).await?;
+        let shown = self.0.shown();
+        let state = self.0.shared.state();
+        let workers = state.workers.values().take(limit(&request));
+        Ok(Response::new(ListWorkersReply {
+            workers: workers
+                .map(|worker| {
+                    views::worker(&state, worker, shown.workers.get(&worker.description.id))
+                })
+                .collect(),
+            read: Some(read),
+            total: state.workers.len() as u64,
+        }))
+    }
+}
+
+fn limit(request: &ListRequest) -> usize {
+    match usize::try_from(request.limit) {
+        Ok(wanted) if wanted > 0 => wanted.min(LIST_MAX),
+        _ => LIST_MAX,
+    }
+}
+
+#[tonic::async_trait]
+impl Client for ClientService {
+    type ReadLogStream = Pin<Box<dyn Stream<Item = Result<ReadLogReply, Status>> + Send>>;
+
+    async fn submit_driver(
+        &self,
+        request: Request<SubmitDriverRequest>,
+    ) -> Result<Response<SubmitDriverReply>, Status> {
+        here_or_leader!(self.0, request, ClientClient, submit_driver, |it| self.submit_here(it))
+    }
+
+    async fn kill_driver(
+        &self,
+        request: Request<KillDriverRequest>,
+    ) -> Result<Response<KillReply>, Status> {
+        here_or_leader!(self.0, request, ClientClient, kill_driver, |it| self.kill_driver_here(it))
+    }
+
+    async fn kill_application(
+        &self,
+        request: Request<KillApplicationRequest>,
+    ) -> Result<Response<KillReply>, Status> {
+        here_or_leader!(self.0, request, ClientClient, kill_application, |it| self
+            .kill_application_here(it))
+    }
+
+    async fn get_driver(
+        &self,
+        request: Request<GetDriverRequest>,
+    ) -> Result<Response<GetDriverReply>, Status> {
+        let request = request.into_inner();
+        let id = checks::driver_id(&request.driver_id).map_err(|error| status::invalid(&error))?;
+        let read = self.0.read_point(request.consistent).await?;
+        let state = self.0.shared.state();
+        let driver = state.drivers.get(&id).ok_or_else(|| {
+            status::not_found(format!("{id}: no such driver, or it ended long ago"))
+        })?;
+        let driver = views::driver(&state, &self.0.config.policy, driver);
+        Ok(Response::new(GetDriverReply { driver: Some(driver), read: Some(read) }))
+    }
+
+    async fn get_application(
+        &self,
+        request: Request<GetApplicationRequest>,
+    ) -> Result<Response<GetApplicationReply>, Status> {
+        let request = request.into_inner();
+        let id = checks::app_id(&request.app_id).map_err(|error| status::invalid(&error))?;
+        let read = self.0.read_point(request.consistent).await?;
+        let state = self.0.shared.state();
+        let app = state.applications.get(&id).ok_or_else(|| {
+            status::not_found(format!("{id}: no such application, or it ended long ago"))
+        })?;
+        let application = views::application(&state, &self.0.config.policy, app);
+        Ok(Response::new(GetApplicationReply { application: Some(application), read: Some(read) }))
+    }
+
+    async fn list_drivers(
+        &self,
+        request: Request<ListRequest>,
+    ) -> Result<Response<ListDriversReply>, Status> {
+        let request = request.into_inner();
+        let read = self.0.read_point(request.consistent).await?;
+        let state = self.0.shared.state();
+        let wanted = || state.drivers.values().filter(|it| request.ended || !it.state.is_final());
+        let drivers = wanted().take(limit(&request));
+        Ok(Response::new(ListDriversReply {
+            drivers: drivers.map(|it| views::driver(&state, &self.0.config.policy, it)).collect(),
+            read: Some(read),
+            total: wanted().count() as u64,
+        }))
+    }
+
+    async fn list_applications(
+        &self,
+        request: Request<ListRequest>,
+    ) -> Result<Response<ListApplicationsReply>, Status> {
+        let request = request.into_inner();
+        let read = self.0.read_point(request.consistent).await?;
+        let state = self.0.shared.state();
+        let wanted =
+            || state.applications.values().filter(|it| request.ended || !it.state.is_final());
+        let applications = wanted().take(limit(&request));
+        Ok(Response::new(ListApplicationsReply {
+            applications: applications
+                .map(|it| views::application(&state, &self.0.config.policy, it))
+                .collect(),
+            read: Some(read),
+            total: wanted().count() as u64,
+        }))
+    }
+
+    /// The leader knows more of workers than the state has, so it answers if it can.
+    async fn list_workers(
+        &self,
+        request: Request<ListRequest>,
+    ) -> Result<Response<ListWorkersReply>, Status> {
+        if !self.0.is_leader()
+            && self.0.node.status().leader.is_some()
+            && let Ok(Route::Leader(channel)) = self.0.route(&request).await
+        {
+            let passed_on = super::forward::forwarded(request.get_ref().clone());
+            let mut leader = ClientClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX);
+            if let Ok(answer) = leader.list_workers(passed_on).await {
+                return Ok(answer);
+            }
+        }
+        self.list_workers_here(request.into_inner()).await
+    }
+
+    async fn list_masters(
+        &self,
+        request: Request<ListRequest>,
+    ) -> Result<Response<ListMastersReply>, Status> {
+        masters::list(&self.0, request).await.map(Response::new)
+    }
+
+    async fn find_key(
+        &self,
+        request: Request<FindKeyRequest>,
+    ) -> Result<Response<FindKeyReply>, Status> {
+        let request = request.into_inner();
+        let key = checks::key(&request.key).map_err(|error| status::invalid(&error))?;
+        let read = self.0.read_point(request.consistent).await?;
+        let state = self.0.shared.state();
+        let Some(record) = state.keys.answered.get(&key) else {
+            let read = Some(read);
+            return Ok(Response::new(FindKeyReply { read, ..FindKeyReply::default() }));
+        };
+        let (id, answer) = match &record.answer {
+            Ok(Answer::Submitted { driver }) => (driver.to_string(), "submitted".to_owned()),
+            Ok(Answer::Registered { app }) => (app.to_string(), "registered".to_owned()),
+            Ok(Answer::Killed { message, .. }) => (String::new(), message.clone()),
+            Ok(_) => (String::new(), "done".to_owned()),
+            Err(rejection) => (String::new(), format!("refused: {rejection}")),
+        };
+        Ok(Response::new(FindKeyReply { found: true, id, answer, read: Some(read) }))
+    }
+
+    async fn list_failovers(
+        &self,
+        request: Request<ListRequest>,
+    ) -> Result<Response<ListFailoversReply>, Status> {
+        let request = request.into_inner();
+        let read = self.0.read_point(request.consistent).await?;
+        let state = self.0.shared.state();
+        let newest_first = state.failovers.iter().rev().take(limit(&request));
+        let failovers = newest_first.map(views::failover).collect();
+        Ok(Response::new(ListFailoversReply { failovers, read: Some(read) }))
+    }
+
+    async fn read_log(
+        &self,
+        request: Request<ReadLogRequest>,
+    ) -> Result<Response<Self::ReadLogStream>, Status> {
+        let parts = logs::read(Arc::clone(&self.0), request.into_inner()).await?;
+        Ok(Response::new(Box::pin(parts)))
+    }
+}

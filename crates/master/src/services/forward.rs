@@ -1,0 +1,155 @@
+//! Any master takes any write: a standby sends it on to the leader, one hop, never chained.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tonic::metadata::MetadataValue;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Status};
+use vesta_consensus::Role;
+use vesta_core::{Answer, Command, Request as Body};
+use vesta_types::SubmissionKey;
+
+use super::status;
+use crate::context::Context;
+use crate::failpoints;
+use crate::proposer::Failure;
+
+/// Marks a request that another master has sent on.
+const FORWARDED: &str = "vesta-forwarded";
+
+/// How long a write waits for somebody to lead before it is refused.
+const LEADER_WAIT: Duration = Duration::from_millis(1_500);
+
+/// How long a write may take in all. A client repeats it with the same key.
+const WRITE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Where a request is answered.
+pub(crate) enum Route {
+    /// At this master.
+    Here,
+    /// At the leader.
+    Leader(Channel),
+}
+
+impl Context {
+    /// Where a write (or a read of what only the leader knows) is answered. While nobody leads it
+    /// waits a little: that spares the client a round of tries.
+    ///
+    /// # Errors
+    /// When nobody leads for too long: nothing was done.
+    pub(crate) async fn route<T>(&self, request: &Request<T>) -> Result<Route, Status> {
+        let forwarded = request.metadata().contains_key(FORWARDED);
+        let deadline = Instant::now() + LEADER_WAIT;
+        let mut watch = self.node.watch();
+        loop {
+            let now = watch.borrow_and_update().clone();
+            if now.role == Role::Leader {
+                return Ok(Route::Here);
+            }
+            if forwarded {
+                return Err(status::unavailable("sent on to a master that does not lead"));
+            }
+            let leader = now.leader.filter(|leader| *leader != now.node_id);
+            let address = leader
+                .and_then(|id| now.members.iter().find(|member| member.node_id == id))
+                .map(|member| member.client_addr.clone());
+            if let Some(address) = address
+                && let Ok(channel) = connect(&address).await
+            {
+                return Ok(Route::Leader(channel));
+            }
+            let wait = Duration::from_millis(50).min(deadline - Instant::now().min(deadline));
+            if wait.is_zero() {
+                return Err(status::unavailable(format!(
+                    "no master leads now (term {}); nothing was done, try again",
+                    now.term
+                )));
+            }
+            let _ = tokio::time::timeout(wait, watch.changed()).await;
+        }
+    }
+
+    /// Commits a client's write, here at the leader.
+    ///
+    /// # Errors
+    /// When it is refused, or its outcome is not known.
+    pub(crate) async fn write(
+        &self,
+        key: SubmissionKey,
+        request: Body,
+    ) -> Result<(Answer, bool), Status> {
+        let command = Command::Client { key, request };
+        let reply = match self.proposer.client(command, WRITE_DEADLINE).await {
+            Ok(reply) => reply,
+            Err(Failure::NotLeader) => {
+                return Err(status::unavailable(
+                    "the leadership was lost before it was written; nothing was done, try again",
+                ));
+            }
+            Err(Failure::TooLarge(why)) => return Err(status::too_large(why)),
+            Err(Failure::Unknown(why)) => {
+                return Err(status::unknown(format!(
+                    "the outcome is not known ({why}); ask with the key {key}"
+                )));
+            }
+        };
+        if failpoints::is_on(failpoints::DROP_ANSWER) {
+            // As if the connection broke after the commit: no mark of a master's answer.
+            return Err(Status::unknown("the answer was dropped"));
+        }
+        match reply {
+            Ok(Answer::Repeated(answer)) => Ok((*answer, true)),
+            Ok(answer) => Ok((answer, false)),
+            Err(rejection) => Err(status::rejected(&rejection)),
+        }
+    }
+}
+
+async fn connect(address: &str) -> Result<Channel, tonic::transport::Error> {
+    Endpoint::from_shared(format!("http://{address}"))?
+        .connect_timeout(Duration::from_millis(200))
+        .connect()
+        .await
+}
+
+/// The same request, marked as sent on.
+pub(crate) fn forwarded<T>(message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    request.metadata_mut().insert(FORWARDED, MetadataValue::from_static("1"));
+    request.set_timeout(WRITE_DEADLINE + Duration::from_secs(1));
+    request
+}
+
+/// Whether another master has sent this on.
+pub(crate) fn is_forwarded<T>(request: &Request<T>) -> bool {
+    request.metadata().contains_key(FORWARDED)
+}
+
+/// What the leader answered, as the client gets it: if the transport broke on the way, nobody knows
+/// whether it was done.
+pub(crate) fn passed_on(error: Status) -> Status {
+    if status::is_answer(&error) {
+        error
+    } else {
+        status::unknown(format!("the leader's answer was lost on the way: {}", error.message()))
+    }
+}
+
+/// Answers a write here or at the leader: `$call` is the generated client's method of the same name.
+macro_rules! here_or_leader {
+    ($context:expr, $request:expr, $client:ident, $call:ident, $here:expr) => {
+        match $context.route(&$request).await? {
+            $crate::services::Route::Here => $here($request.into_inner()).await,
+            $crate::services::Route::Leader(channel) => {
+                let request = $crate::services::forward::forwarded($request.into_inner());
+                $client::new(channel)
+                    .max_decoding_message_size(vesta_types::limits::MESSAGE_BYTES_MAX)
+                    .$call(request)
+                    .await
+                    .map_err($crate::services::forward::passed_on)
+            }
+        }
+    };
+}
+pub(crate) use here_or_leader;

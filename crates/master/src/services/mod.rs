@@ -1,0 +1,12 @@
+//! What a master answers over gRPC, on the port for clients, workers and applications.
+
+pub mod application;
+pub mod client;
+mod forward;
+mod logs;
+mod masters;
+pub mod status;
+pub mod views;
+pub mod worker;
+
+pub(crate) use forward::Route;

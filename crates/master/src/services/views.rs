@@ -1,0 +1,164 @@
+//! The state as clients see it.
+
+use vesta_core::state::{Application, ClusterState, Driver, Executor, Worker};
+use vesta_core::{FailoverReport, Outcome, Policy, plan};
+use vesta_proto::client;
+use vesta_types::{InstanceId, Timestamp};
+
+use crate::leader::WorkerGlance;
+
+/// A driver.
+pub fn driver(state: &ClusterState, policy: &Policy, driver: &Driver) -> client::Driver {
+    let description = &driver.description;
+    let launch = &description.launch;
+    let command: Vec<&str> =
+        std::iter::once(&launch.program).chain(&launch.args).map(String::as_str).collect();
+    let instance = state
+        .cluster
+        .filter(|_| driver.attempt > 0)
+        .map(|cluster| InstanceId::driver(cluster, driver.id.clone(), driver.attempt));
+    let placement = driver.placement.as_ref();
+    let applications = state.applications.values().filter(|app| {
+        app.description.owner.as_ref().is_some_and(|owner| owner.driver == driver.id)
+    });
+    client::Driver {
+        id: driver.id.to_string(),
+        name: description.name.clone(),
+        state: state.show_driver(driver).to_owned(),
+        attempt: driver.attempt,
+        restart: placement.map_or(0, |placement| placement.restart),
+        worker_id: text(driver.last_worker.as_ref()),
+        cores: description.cores,
+        memory_mib: description.memory_mib,
+        supervise: description.supervise,
+        waiting_because: plan::why_driver(state, policy, driver).unwrap_or_default(),
+        exit_code: driver.exit.as_ref().and_then(|exit| exit.code),
+        message: driver.message.clone(),
+        submitted_ms: driver.submitted.0,
+        started_ms: millis(placement.and_then(|placement| placement.started)),
+        ended_ms: millis(driver.ended),
+        kill_requested: driver.kill_requested,
+        ended: driver.state.is_final(),
+        command: command.join(" "),
+        instance_id: text(instance.as_ref()),
+        pid: placement.and_then(|placement| placement.pid).unwrap_or_default(),
+        applications: applications.map(|app| app.id.to_string()).collect(),
+    }
+}
+
+/// An application with its executors.
+pub fn application(state: &ClusterState, policy: &Policy, app: &Application) -> client::Application {
+    let description = &app.description;
+    let default = description.profiles.values().next();
+    let executors = app.executors.values().chain(app.ended_executors.values());
+    client::Application {
+        id: app.id.to_string(),
+        name: description.name.clone(),
+        state: state.show_application(app).to_owned(),
+        driver_id: text(description.owner.as_ref().map(|owner| &owner.driver)),
+        cores: app.cores_held(),
+        max_cores: description.max_cores,
+        executor_target: default.and_then(|request| request.target),
+        executor_cores: default.and_then(|request| request.profile.cores).unwrap_or_default(),
+        executor_memory_mib: default.map_or(0, |request| request.profile.memory_mib),
+        executors: executors.map(|it| executor(state, app, it)).collect(),
+        waiting_because: plan::why_application(state, policy, app).unwrap_or_default(),
+        retries: app.retries,
+        message: app.message.clone(),
+        submitted_ms: app.submitted.0,
+        ended_ms: millis(app.ended),
+        ended: app.state.is_final(),
+        ui_url: description.ui_url.clone(),
+        live_executors: count(app.executors.len()),
+        ended_executors: app.ended_executors_total,
+    }
+}
+
+fn executor(state: &ClusterState, app: &Application, executor: &Executor) -> client::Executor {
+    let instance = state
+        .cluster
+        .map(|cluster| InstanceId::executor(cluster, app.id.clone(), executor.number));
+    client::Executor {
+        number: executor.number,
+        state: state.show_executor(executor).to_owned(),
+        worker_id: executor.worker.to_string(),
+        cores: executor.booking.cores,
+        memory_mib: executor.booking.memory_mib,
+        profile: executor.profile,
+        instance_id: text(instance.as_ref()),
+        pid: executor.pid.unwrap_or_default(),
+        exit_code: executor.exit.as_ref().and_then(|exit| exit.code),
+        message: executor.message.clone(),
+        ended: executor.state.is_final(),
+    }
+}
+
+/// A worker, with what the leader knows of it, if this is the leader.
+pub fn worker(
+    state: &ClusterState,
+    worker: &Worker,
+    glance: Option<&WorkerGlance>,
+) -> client::Worker {
+    let description = &worker.description;
+    let silent = glance.map_or(0, |glance| glance.silent.as_millis());
+    client::Worker {
+        id: description.id.to_string(),
+        state: state.show_worker(worker).to_owned(),
+        host: description.host.clone(),
+        port: description.port.into(),
+        cores: description.capacity.cores,
+        cores_used: worker.booked.cores,
+        memory_mib: description.capacity.memory_mib,
+        memory_used_mib: worker.booked.memory_mib,
+        drivers: count(worker.drivers.len()),
+        executors: count(worker.executors.len()),
+        last_heard_ms: u64::try_from(silent).unwrap_or(u64::MAX),
+        registered_ms: worker.registered.0,
+        stopping: count(worker.stopping.len()),
+        quarantined: count(worker.quarantined.len()),
+        suspect: glance.is_some_and(|glance| glance.suspect),
+        stale_orders_refused: glance.map_or(0, |glance| glance.stale_orders),
+    }
+}
+
+/// A fail-over report.
+pub fn failover(report: &FailoverReport) -> client::Failover {
+    let of = |outcome| {
+        let count = report.counts.get(&outcome).copied().unwrap_or_default();
+        u32::try_from(count).unwrap_or(u32::MAX)
+    };
+    let objects = report.objects.iter().map(|line| client::FailoverObject {
+        id: line.id.clone(),
+        outcome: line.outcome.as_str().to_owned(),
+        why: line.why.clone(),
+        after_ms: line.after_ms,
+    });
+    client::Failover {
+        epoch: report.epoch.0,
+        term: report.term,
+        leader: report.leader,
+        started_ms: report.started.0,
+        election_ms: report.election_ms,
+        recovery_ms: report.recovery_ms,
+        objects: objects.collect(),
+        objects_not_named: report.objects_not_named,
+        confirmed: of(Outcome::Confirmed),
+        started: of(Outcome::Started),
+        lost: of(Outcome::Lost),
+        relaunched: of(Outcome::Relaunched),
+        stopped: of(Outcome::Stopped),
+        executors_killed: u32::try_from(report.executors_killed).unwrap_or(u32::MAX),
+    }
+}
+
+fn text(value: Option<&impl ToString>) -> String {
+    value.map(ToString::to_string).unwrap_or_default()
+}
+
+fn millis(time: Option<Timestamp>) -> u64 {
+    time.map_or(0, |time| time.0)
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}

@@ -24,6 +24,7 @@ const MIN_FREE_BYTES: u64 = 8 << 20;
 /// Makes the directory if it is absent, and checks that it is ours or empty.
 pub(crate) fn prepare(dir: &Path) -> Result<(), JournalError> {
     let failed = |operation, error: io::Error| JournalError::io(operation, dir, &error);
+    let mut created = 0;
     match fs::metadata(dir) {
         Ok(metadata) if !metadata.is_dir() => {
             return Err(JournalError::Foreign {
@@ -39,6 +40,8 @@ pub(crate) fn prepare(dir: &Path) -> Result<(), JournalError> {
             }
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let is_missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
+            created = dir.ancestors().take_while(is_missing).count();
             DirBuilder::new()
                 .recursive(true)
                 .mode(MODE)
@@ -47,46 +50,57 @@ pub(crate) fn prepare(dir: &Path) -> Result<(), JournalError> {
         }
         Err(error) => return Err(failed("opening", error)),
     }
-    // The directory's own name must survive a power cut too.
-    match dir
+    // The directory's own name, and those of new ones above it, must survive a power cut too.
+    let full = dir
         .canonicalize()
-        .map_err(|error| failed("opening", error))?
-        .parent()
-    {
-        Some(parent) => files::sync(parent),
-        None => Ok(()),
-    }
+        .map_err(|error| failed("opening", error))?;
+    full.ancestors()
+        .skip(1)
+        .take(created.max(1))
+        .try_for_each(files::sync)
 }
 
-/// A directory without an identity file may hold only what the creation of a journal leaves when it is cut short.
+/// A directory without an identity file may hold nothing but what is ours.
 fn check_ours(dir: &Path) -> Result<(), JournalError> {
+    const OURS: [&str; 7] = [
+        LOCK,
+        identity::NAME,
+        identity::TEMPORARY,
+        log::NAME,
+        log_end::NAME,
+        snapshot::NAME,
+        LOST_AND_FOUND,
+    ];
     if dir.join(identity::NAME).exists() {
         return Ok(());
     }
     let failed = |error: io::Error| JournalError::io("listing", dir, &error);
     for entry in fs::read_dir(dir).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();
-        let name = name.to_string_lossy();
-        match name.as_ref() {
-            LOCK | identity::TEMPORARY | LOST_AND_FOUND => {}
-            // The identity is written first, so it was there.
-            log::NAME | log_end::NAME | snapshot::NAME => {
-                return Err(JournalError::IdentityDamaged {
-                    path: dir.join(identity::NAME),
-                    detail: format!("it is gone, while `{name}` beside it is there"),
-                });
-            }
-            name => {
-                return Err(JournalError::Foreign {
-                    path: dir.to_owned(),
-                    detail: format!(
-                        "it has no identity file, and holds {name:?}; an empty directory is needed"
-                    ),
-                });
-            }
+        if !OURS.iter().any(|ours| name == *ours) {
+            return Err(JournalError::Foreign {
+                path: dir.to_owned(),
+                detail: format!(
+                    "it has no identity file, and holds {name:?}; an empty directory is needed"
+                ),
+            });
         }
     }
     Ok(())
+}
+
+/// The identity is the first that is made in a directory, so anything else there without it means that it is lost.
+fn check_not_lost(dir: &Path) -> Result<(), JournalError> {
+    match [log::NAME, log_end::NAME, snapshot::NAME]
+        .iter()
+        .find(|name| dir.join(name).exists())
+    {
+        None => Ok(()),
+        Some(name) => Err(JournalError::IdentityDamaged {
+            path: dir.join(identity::NAME),
+            detail: format!("it is gone, while `{name}` beside it is there"),
+        }),
+    }
 }
 
 /// Takes the directory for this process, until the file is dropped.
@@ -135,7 +149,6 @@ pub(crate) fn check_space(dir: &Path) -> Result<(), JournalError> {
 
 /// Reads the identity, or makes everything in an empty directory.
 pub(crate) fn load_or_create(dir: &Path) -> Result<IdentityFile, JournalError> {
-    check_ours(dir)?;
     files::remove_if_there(&dir.join(identity::TEMPORARY))?;
     let mut identity = match IdentityFile::load(dir)? {
         Some(identity) if identity.ready => {
@@ -143,7 +156,10 @@ pub(crate) fn load_or_create(dir: &Path) -> Result<IdentityFile, JournalError> {
             return Ok(identity);
         }
         Some(unready) => unready,
-        None => IdentityFile::fresh(),
+        None => {
+            check_not_lost(dir)?;
+            IdentityFile::fresh()
+        }
     };
     // The identity comes first and says "not ready"; it says "ready" last. So nothing that was ever used
     // can look like a directory that is being made, and what a crash in between left can go.

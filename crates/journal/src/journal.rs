@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use uuid::Uuid;
@@ -26,6 +27,8 @@ pub struct Journal {
     dir: PathBuf,
     log: Log,
     snapshots: Mutex<Snapshots>,
+    /// The index of the newest snapshot, 0 for none: so that it can be asked while one is saved.
+    covered: AtomicU64,
     identity: Mutex<Keeper>,
     poison: Mutex<Option<JournalError>>,
     /// Last, so that it is dropped last.
@@ -69,6 +72,7 @@ impl Journal {
             dir: dir.to_owned(),
             log,
             snapshots: Mutex::new(snapshots),
+            covered: AtomicU64::new(snapshot.unwrap_or(0)),
             identity: Mutex::new(Keeper {
                 file,
                 committed,
@@ -142,11 +146,7 @@ impl Journal {
     /// to be there.
     pub fn note_committed(&self, index: u64) -> Result<(), JournalError> {
         self.check()?;
-        let durable = self
-            .log
-            .durable()
-            .max(lock(&self.snapshots).newest())
-            .unwrap_or(0);
+        let durable = self.log.durable().max(self.covered.load(Ordering::Acquire));
         let mut keeper = lock(&self.identity);
         keeper.committed = keeper.committed.max(index.min(durable));
         let due = keeper
@@ -219,7 +219,10 @@ impl Journal {
     pub fn save_snapshot(&self, meta: &SnapshotMeta, data: &[u8]) -> Result<(), JournalError> {
         self.check()?;
         match lock(&self.snapshots).save(meta, data) {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.covered.store(meta.index, Ordering::Release);
+                Ok(())
+            }
             Err(SaveError::Unchanged(error)) => Err(error),
             Err(SaveError::Unknown(error)) => self.fatal(Err(error)),
         }

@@ -43,7 +43,9 @@ mod log;
 mod log_end;
 mod part;
 mod scan;
+mod seal;
 mod snapshot;
+mod span;
 mod types;
 
 pub use error::JournalError;

@@ -1,7 +1,7 @@
 //! The log entries, in the engine.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
 use uuid::Uuid;
@@ -9,6 +9,8 @@ use uuid::Uuid;
 use crate::engine::Engine;
 use crate::log_end::LogEnd;
 use crate::scan::Scan;
+use crate::seal::{seal, unseal};
+use crate::span::{Floor, Span};
 use crate::{JournalError, MAX_RECORD_BYTES, Purged, Record, part};
 
 /// Name of the engine's folder in the journal's directory.
@@ -30,41 +32,6 @@ const MAX_MARKER_BYTES: usize = 4096;
 /// before it can be overwritten. sled writes a value about twice, so this stays within one segment.
 const UNSYNCED_BYTES: usize = 256 << 10;
 
-/// Where the log begins. Kept with the entries, changed in the same batch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Floor {
-    /// The index of the first entry that there is, or that comes next.
-    first: u64,
-    /// The marker of the purge that put the floor here; `None` before the first purge.
-    marker: Option<Vec<u8>>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-struct Span {
-    floor: Option<Floor>,
-    last: Option<u64>,
-}
-
-impl Span {
-    fn first(&self) -> Option<u64> {
-        self.last.and(self.floor.as_ref()).map(|floor| floor.first)
-    }
-
-    fn purged(&self) -> Option<Purged> {
-        let Floor {
-            first,
-            marker: Some(marker),
-        } = self.floor.as_ref()?
-        else {
-            return None;
-        };
-        Some(Purged {
-            index: first.checked_sub(1)?,
-            marker: marker.clone(),
-        })
-    }
-}
-
 /// What a sync knows.
 struct Synced {
     end: LogEnd,
@@ -80,6 +47,8 @@ pub(crate) struct Log {
     writer: Mutex<()>,
     /// How many bytes have been appended since the last sync.
     unsynced: AtomicUsize,
+    /// The last index that is durable, 0 for none: a copy of what `synced` knows.
+    durable: AtomicU64,
     /// Held while the log is synced. Taken after `writer`, where both are.
     synced: Mutex<Synced>,
 }
@@ -90,7 +59,7 @@ impl Log {
         LogEnd::create(dir)?;
         let engine = Engine::open(&dir.join(NAME))?;
         let mut batch = sled::Batch::default();
-        batch.insert(OWNER, sealed(owner.as_bytes()));
+        batch.insert(OWNER, seal(owner.as_bytes()));
         engine.apply(batch)?;
         engine.sync()
     }
@@ -101,9 +70,10 @@ impl Log {
         let path = dir.join(NAME);
         let engine = Engine::open(&path)?;
         check_owner(&engine, &path, dir, owner, committed)?;
-        let floor = engine
-            .get(FLOOR)?
-            .map(|bytes| parse_floor(&path, &bytes))
+        let damaged = || JournalError::damaged_log(&path, "where it begins is damaged");
+        let stored = engine.get(FLOOR)?;
+        let floor = stored
+            .map(|bytes| Floor::parse(&bytes).ok_or_else(damaged))
             .transpose()?;
         let (end, synced) = LogEnd::open(dir)?;
         let first = floor.as_ref().map_or(0, |floor| floor.first);
@@ -136,6 +106,7 @@ impl Log {
             }),
             writer: Mutex::new(()),
             unsynced: AtomicUsize::new(0),
+            durable: AtomicU64::new(0),
             synced: Mutex::new(Synced { end, last: synced }),
         })
     }
@@ -174,9 +145,9 @@ impl Log {
         self.span().purged()
     }
 
-    /// The last index that is durable.
-    pub(crate) fn durable(&self) -> Option<u64> {
-        lock(&self.synced).last
+    /// The last index that is durable; 0 if there is none. Does not wait for a sync that is under way.
+    pub(crate) fn durable(&self) -> u64 {
+        self.durable.load(Ordering::Acquire)
     }
 
     pub(crate) fn append(&self, records: &[Record]) -> Result<(), JournalError> {
@@ -185,10 +156,10 @@ impl Log {
             return Ok(());
         };
         let mut batch = sled::Batch::default();
-        let span = self.span();
-        let floor = floor_for(&span, records[0].index)?;
-        if floor != span.floor {
-            batch.insert(FLOOR, sealed(&floor_bytes(floor.as_ref())));
+        let mut span = self.span();
+        if let Some(floor) = span.begin_append(records[0].index)? {
+            batch.insert(FLOOR, floor.to_bytes());
+            span.floor = Some(floor);
         }
         let mut bytes = 0;
         for (record, expected) in records.iter().zip(records[0].index..) {
@@ -211,10 +182,8 @@ impl Log {
             }
         }
         self.apply_append(batch)?;
-        *self.span.write().unwrap_or_else(PoisonError::into_inner) = Span {
-            floor,
-            last: Some(newest.index),
-        };
+        span.last = Some(newest.index);
+        self.set_span(span);
         if self.unsynced.fetch_add(bytes, Ordering::Relaxed) + bytes >= UNSYNCED_BYTES {
             self.sync()?;
         }
@@ -241,6 +210,7 @@ impl Log {
         self.unsynced.store(0, Ordering::Relaxed);
         self.engine.sync()?;
         synced.last = last;
+        self.durable.store(last.unwrap_or(0), Ordering::Release);
         synced.end.write(last)
     }
 
@@ -292,9 +262,11 @@ impl Log {
             return Ok(());
         }
         span.last = index.checked_sub(1).filter(|last| *last >= first);
-        self.set_span(&span);
         // Lowered first, and durably: a crash halfway must not look like a log that lost its tail.
         synced.last = synced.last.min(span.last);
+        self.set_span(span);
+        self.durable
+            .store(synced.last.unwrap_or(0), Ordering::Release);
         synced.end.write(synced.last)?;
         synced.end.sync()?;
         delete_from(&self.engine, index.max(first))?;
@@ -320,10 +292,10 @@ impl Log {
             marker: Some(marker),
         };
         let mut batch = sled::Batch::default();
-        batch.insert(FLOOR, sealed(&floor_bytes(Some(&floor))));
+        batch.insert(FLOOR, floor.to_bytes());
         span.floor = Some(floor);
         span.last = span.last.filter(|last| *last >= first);
-        self.set_span(&span);
+        self.set_span(span);
         // The floor is written before anything is deleted; a crash in between leaves the rest to the next open.
         self.engine.apply(batch)?;
         delete_below(&self.engine, first)?;
@@ -337,43 +309,14 @@ impl Log {
             .clone()
     }
 
-    fn set_span(&self, span: &Span) {
-        self.span
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone_from(span);
+    fn set_span(&self, span: Span) {
+        *self.span.write().unwrap_or_else(PoisonError::into_inner) = span;
     }
 }
 
 /// A lock whose holder panicked is as good as any other: what it guards is replaced whole.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The floor after an append that begins at `index`.
-fn floor_for(span: &Span, index: u64) -> Result<Option<Floor>, JournalError> {
-    let next = match (span.last, &span.floor) {
-        (Some(last), _) => Some(last + 1),
-        (
-            None,
-            Some(Floor {
-                first,
-                marker: Some(_),
-            }),
-        ) => Some(*first),
-        (None, _) => None,
-    };
-    match next {
-        Some(next) if next != index => Err(JournalError::Refused(format!(
-            "an append that begins at index {index} where {next} comes next"
-        ))),
-        Some(_) => Ok(span.floor.clone()),
-        // Nothing was ever purged and nothing is here: the log begins where the caller says.
-        None => Ok(Some(Floor {
-            first: index,
-            marker: None,
-        })),
-    }
 }
 
 fn check_owner(
@@ -390,48 +333,13 @@ fn check_owner(
             detail: "and the log is empty or new: it is not the one that was here".into(),
         });
     };
-    let found = unsealed(&bytes)
+    let found = unseal(&bytes)
         .and_then(|bytes| Uuid::from_slice(bytes).ok())
         .ok_or_else(|| JournalError::damaged_log(path, "the uuid of its directory is damaged"))?;
     if found != owner {
         return Err(JournalError::other_directory(path, found, owner));
     }
     Ok(())
-}
-
-fn floor_bytes(floor: Option<&Floor>) -> Vec<u8> {
-    let Some(floor) = floor else {
-        return Vec::new();
-    };
-    let mut bytes = floor.first.to_le_bytes().to_vec();
-    bytes.push(u8::from(floor.marker.is_some()));
-    bytes.extend(floor.marker.iter().flatten());
-    bytes
-}
-
-fn parse_floor(path: &Path, bytes: &[u8]) -> Result<Floor, JournalError> {
-    let parsed = unsealed(bytes).and_then(|bytes| {
-        let (first, rest) = bytes.split_first_chunk::<8>()?;
-        let (&[purged], marker) = rest.split_first_chunk::<1>()?;
-        let marker = (purged == 1).then(|| marker.to_vec());
-        Some(Floor {
-            first: u64::from_le_bytes(*first),
-            marker,
-        })
-    });
-    parsed.ok_or_else(|| {
-        JournalError::damaged_log(path, "the record of where the log begins is damaged")
-    })
-}
-
-/// Puts a checksum before the bytes.
-fn sealed(bytes: &[u8]) -> Vec<u8> {
-    [&crc32c::crc32c(bytes).to_le_bytes()[..], bytes].concat()
-}
-
-fn unsealed(bytes: &[u8]) -> Option<&[u8]> {
-    let (crc, rest) = bytes.split_first_chunk::<4>()?;
-    (crc32c::crc32c(rest) == u32::from_le_bytes(*crc)).then_some(rest)
 }
 
 /// Deletes the records from `index` on, from the end backwards, so that a crash halfway leaves no hole.

@@ -68,11 +68,6 @@ impl Snapshots {
         Ok(Self { dir, owner, newest })
     }
 
-    /// The index of the newest snapshot.
-    pub(crate) fn newest(&self) -> Option<u64> {
-        self.newest
-    }
-
     /// Saves a snapshot; durable when it returns. Removes all but the newest two.
     pub(crate) fn save(&mut self, meta: &SnapshotMeta, data: &[u8]) -> Result<(), SaveError> {
         if self.newest.is_some_and(|newest| newest > meta.index) || meta.id.len() > MAX_ID_BYTES {

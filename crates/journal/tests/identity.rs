@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use uuid::Uuid;
-use vesta_journal::{JournalError, Vote};
+use vesta_journal::{Journal, JournalError, Vote};
 
 use crate::common::{Place, record, records};
 
@@ -133,6 +133,32 @@ fn the_committed_index_is_written_at_most_once_a_second_and_at_the_end() {
     journal.note_committed(50).unwrap();
     drop(journal);
     assert_eq!(place.open().identity().committed_index, 100);
+}
+
+#[test]
+fn a_directory_is_made_with_all_those_above_it() {
+    let mut place = Place::new();
+    place.dir = place.dir.join("some/where");
+    drop(place.open());
+    assert_eq!(place.open().last_index(), None);
+}
+
+#[test]
+fn two_that_start_at_once_on_a_new_directory_get_it_or_are_told_that_it_is_in_use() {
+    let place = Place::new();
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let starts: Vec<_> = (0..4)
+            .map(|_| scope.spawn(|| Journal::open(&place.dir)))
+            .collect();
+        starts
+            .into_iter()
+            .map(|start| start.join().unwrap())
+            .collect()
+    });
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
+    for error in answers.iter().filter_map(|answer| answer.as_ref().err()) {
+        assert!(matches!(error, JournalError::Held { .. }), "{error}");
+    }
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! What a journal keeps, and what it says when it can't.
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
 mod damage;

@@ -1,0 +1,177 @@
+//! Reading what a driver or executor has written, through any master.
+
+use tonic::Streaming;
+use vesta_proto::client as proto;
+use vesta_types::{AppId, DriverId};
+
+use crate::backoff::Backoff;
+use crate::call::{Kind, call};
+use crate::client::stub;
+use crate::{Client, ClientError, Refusal};
+
+/// Whose log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogSource {
+    /// A driver's: that of its current or last attempt.
+    Driver(DriverId),
+    /// An executor's.
+    Executor {
+        /// Its application.
+        app: AppId,
+        /// Its number there.
+        number: u32,
+    },
+}
+
+/// A log that is being read. When its master goes away it goes on at the same byte through another.
+#[derive(Debug)]
+pub struct LogStream {
+    client: Client,
+    request: proto::ReadLogRequest,
+    stream: Streaming<proto::ReadLogReply>,
+    /// What wrote it, for drivers: a new attempt writes another file.
+    instance: Option<String>,
+}
+
+impl Client {
+    /// Begins to read a log.
+    ///
+    /// `stderr` chooses standard error over standard output, `follow` goes on until the instance has
+    /// ended, `tail_bytes` begins so many bytes before the present end (0: at the start).
+    ///
+    /// # Errors
+    /// See [`ClientError`]; never `Unknown`.
+    pub async fn read_log(
+        &self,
+        source: &LogSource,
+        stderr: bool,
+        follow: bool,
+        tail_bytes: u64,
+    ) -> Result<LogStream, ClientError> {
+        let mut request = proto::ReadLogRequest {
+            stderr,
+            follow,
+            tail_bytes,
+            ..proto::ReadLogRequest::default()
+        };
+        match source {
+            LogSource::Driver(driver) => request.driver_id = driver.to_string(),
+            LogSource::Executor { app, number } => {
+                request.app_id = app.to_string();
+                request.executor = *number;
+            }
+        }
+        let instance = self.instance(&request).await?;
+        let stream = self.open_log(&request).await?;
+        Ok(LogStream {
+            client: self.clone(),
+            request,
+            stream,
+            instance,
+        })
+    }
+
+    async fn open_log(
+        &self,
+        request: &proto::ReadLogRequest,
+    ) -> Result<Streaming<proto::ReadLogReply>, ClientError> {
+        let send = |channel| {
+            let request = request.clone();
+            async move { stub(channel).read_log(request).await }
+        };
+        call(self.pool(), self.options(), Kind::Read, send).await
+    }
+
+    /// The current or last instance of a driver; none for executors, which have only one.
+    async fn instance(
+        &self,
+        request: &proto::ReadLogRequest,
+    ) -> Result<Option<String>, ClientError> {
+        if request.driver_id.is_empty() {
+            return Ok(None);
+        }
+        let driver_id = request.driver_id.clone();
+        let reply = self
+            .get_driver(proto::GetDriverRequest {
+                driver_id,
+                consistent: false,
+            })
+            .await?;
+        Ok(reply
+            .driver
+            .map(|driver| driver.instance_id)
+            .filter(|instance| !instance.is_empty()))
+    }
+}
+
+impl LogStream {
+    /// The next bytes; `None` at the end.
+    ///
+    /// A broken stream is opened again where it broke: if `follow` is set, for as long as it takes.
+    ///
+    /// # Errors
+    /// See [`ClientError`]. Also `Refused` when the stream broke and the driver has been started
+    /// again meanwhile, so that the bytes that are missing are in another log.
+    pub async fn next(&mut self) -> Result<Option<Vec<u8>>, ClientError> {
+        loop {
+            match self.stream.message().await {
+                Ok(Some(reply)) => {
+                    let end = reply.offset.saturating_add(reply.data.len() as u64);
+                    self.request.offset = end;
+                    self.request.tail_bytes = 0;
+                    if !reply.data.is_empty() {
+                        return Ok(Some(reply.data));
+                    }
+                }
+                Ok(None) => return Ok(None),
+                Err(status) => {
+                    if let Some(error) = refusal(&status) {
+                        return Err(error);
+                    }
+                    tracing::debug!(?status, "the log's stream broke");
+                    self.resume().await?;
+                }
+            }
+        }
+    }
+
+    async fn resume(&mut self) -> Result<(), ClientError> {
+        let options = self.client.options();
+        let mut backoff = Backoff::new(options.pause_first, options.pause_longest);
+        loop {
+            tokio::time::sleep(backoff.pause()).await;
+            match self.reopen().await {
+                Ok(stream) => {
+                    self.stream = stream;
+                    return Ok(());
+                }
+                Err(error) if error.is_passing() && self.request.follow => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn reopen(&self) -> Result<Streaming<proto::ReadLogReply>, ClientError> {
+        let instance = self.client.instance(&self.request).await?;
+        if self.instance.is_some() && instance != self.instance {
+            return Err(ClientError::Refused {
+                reason: Refusal::Precondition,
+                message: format!(
+                    "{} was started again while its log was being read: read it anew",
+                    self.request.driver_id
+                ),
+            });
+        }
+        self.client.open_log(&self.request).await
+    }
+}
+
+/// The error that a master ended the stream with on purpose, if it did.
+fn refusal(status: &tonic::Status) -> Option<ClientError> {
+    let message = status.message().to_owned();
+    match crate::call::judge(status) {
+        crate::call::Verdict::Refused(reason) => Some(ClientError::Refused { reason, message }),
+        crate::call::Verdict::NotAllowed => Some(ClientError::NotAllowed { message }),
+        crate::call::Verdict::NothingDone | crate::call::Verdict::Lost => None,
+    }
+}

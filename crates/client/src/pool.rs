@@ -1,0 +1,179 @@
+//! Where the masters are, and a channel to each that was asked.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tonic::transport::{Channel, Endpoint};
+use vesta_types::limits::MESSAGE_BYTES_MAX;
+
+use crate::options::ClientOptions;
+use crate::{ClientError, MasterList, Refusal};
+
+/// The member list is asked for again when it is older than this and somebody calls.
+const MEMBERS_AGE: Duration = Duration::from_secs(30);
+
+/// HTTP/2 pings, idle connections included, and how long their answer may take: finds a master that
+/// is paused or vanished without closing.
+const KEEPALIVE: Duration = Duration::from_secs(10);
+
+#[derive(Debug)]
+pub(crate) struct Pool {
+    configured: Vec<String>,
+    connect: Duration,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    members: Vec<String>,
+    asked_members: Option<Instant>,
+    /// Who answered last.
+    preferred: Option<String>,
+    channels: HashMap<String, Channel>,
+}
+
+impl Pool {
+    pub(crate) fn new(masters: &MasterList, options: &ClientOptions) -> Pool {
+        let configured = masters.addresses().to_vec();
+        Pool {
+            configured,
+            connect: options.connect,
+            state: Mutex::default(),
+        }
+    }
+
+    /// Every known master in the order in which they are worth asking: who answered last, the members
+    /// as the masters named them, then those that the user named.
+    pub(crate) fn candidates(&self) -> Vec<String> {
+        let state = self.lock();
+        let all = state
+            .preferred
+            .iter()
+            .chain(&state.members)
+            .chain(&self.configured);
+        let mut candidates: Vec<String> = Vec::new();
+        for address in all {
+            if !candidates.contains(address) {
+                candidates.push(address.clone());
+            }
+        }
+        candidates
+    }
+
+    /// The channel to `address`; it connects when it is first used and again when it broke.
+    pub(crate) fn channel(&self, address: &str) -> Result<Channel, ClientError> {
+        let mut state = self.lock();
+        if let Some(channel) = state.channels.get(address) {
+            return Ok(channel.clone());
+        }
+        let channel = endpoint(address, self.connect)?.connect_lazy();
+        state.channels.insert(address.to_owned(), channel.clone());
+        Ok(channel)
+    }
+
+    pub(crate) fn answered(&self, address: &str) {
+        let mut state = self.lock();
+        if state.preferred.as_deref() != Some(address) {
+            state.preferred = Some(address.to_owned());
+        }
+    }
+
+    /// Whether it is time to ask who the members are; true once, then not until the list is old.
+    pub(crate) fn wants_members(&self) -> bool {
+        let mut state = self.lock();
+        let wants = state
+            .asked_members
+            .is_none_or(|asked| asked.elapsed() > MEMBERS_AGE);
+        if wants {
+            state.asked_members = Some(Instant::now());
+        }
+        wants
+    }
+
+    /// Takes the members as a master named them. Channels to others are closed.
+    pub(crate) fn learn(&self, members: Vec<String>) {
+        if members.is_empty() {
+            return;
+        }
+        let mut state = self.lock();
+        let known =
+            |address: &String| members.contains(address) || self.configured.contains(address);
+        state.channels.retain(|address, _| known(address));
+        if state
+            .preferred
+            .as_ref()
+            .is_some_and(|address| !known(address))
+        {
+            state.preferred = None;
+        }
+        state.members = members;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it holds the lock, and any state of it is a valid one.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How a master is dialled.
+pub(crate) fn endpoint(address: &str, connect: Duration) -> Result<Endpoint, ClientError> {
+    let endpoint =
+        Endpoint::from_shared(format!("http://{address}")).map_err(|_| ClientError::Refused {
+            reason: Refusal::Invalid,
+            message: format!("{address:?} is not the address of a master, host:port"),
+        })?;
+    Ok(endpoint
+        .connect_timeout(connect)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(KEEPALIVE)
+        .keep_alive_timeout(KEEPALIVE)
+        .keep_alive_while_idle(true))
+}
+
+/// The largest answer that is taken, in bytes.
+pub(crate) const ANSWER_BYTES_MAX: usize = MESSAGE_BYTES_MAX;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pool() -> Pool {
+        let masters = "vesta://a,b".parse().unwrap();
+        Pool::new(&masters, &ClientOptions::default())
+    }
+
+    #[test]
+    fn members_are_asked_before_what_the_user_named_and_who_answered_first_of_all() {
+        let pool = pool();
+        assert_eq!(pool.candidates(), ["a:7700", "b:7700"]);
+        pool.learn(vec!["c:7700".into(), "b:7700".into()]);
+        assert_eq!(pool.candidates(), ["c:7700", "b:7700", "a:7700"]);
+        pool.answered("b:7700");
+        assert_eq!(pool.candidates(), ["b:7700", "c:7700", "a:7700"]);
+    }
+
+    #[test]
+    fn a_master_that_left_is_not_asked_any_more() {
+        let pool = pool();
+        pool.learn(vec!["c:7700".into()]);
+        pool.answered("c:7700");
+        pool.learn(vec!["d:7700".into()]);
+        assert_eq!(pool.candidates(), ["d:7700", "a:7700", "b:7700"]);
+    }
+
+    #[test]
+    fn an_empty_member_list_is_no_news() {
+        let pool = pool();
+        pool.learn(vec!["c:7700".into()]);
+        pool.learn(vec![]);
+        assert_eq!(pool.candidates(), ["c:7700", "a:7700", "b:7700"]);
+    }
+
+    #[test]
+    fn members_are_asked_for_once_and_not_at_every_call() {
+        let pool = pool();
+        assert!(pool.wants_members());
+        assert!(!pool.wants_members());
+    }
+}

@@ -11,6 +11,9 @@ mod planning;
 mod recovery;
 mod workers;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -1,0 +1,411 @@
+//! Schedules of crashes, pauses and cuts, played to a leader without any IO.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use uuid::Uuid;
+use vesta_core::{Answer, ClusterState, Command, Entry, Policy, Request};
+use vesta_proto::worker::{Orders, to_worker};
+use vesta_types::{
+    Capacity, ClusterId, DriverDescription, Epoch, Incarnation, InstanceReport, InstanceStatus,
+    Launch, SubmissionKey, Timestamp, WorkerDescription,
+};
+
+use super::*;
+
+const START: u64 = 1_795_258_800_000;
+
+/// A leader over a state, with a log that commits at once, and hands on the clock.
+struct Play {
+    state: ClusterState,
+    leader: Leader,
+    ms: u64,
+    quorum: bool,
+    keys: u32,
+    said: Vec<(SessionId, to_worker::Message)>,
+    proposed: Vec<Command>,
+}
+
+fn cluster() -> ClusterId {
+    ClusterId(Uuid::from_u128(7))
+}
+
+fn worker(name: &str) -> WorkerDescription {
+    WorkerDescription {
+        id: format!("worker-{name}").parse().unwrap(),
+        incarnation: Incarnation { store: Uuid::from_u128(1), boot: Uuid::from_u128(2) },
+        host: name.to_owned(),
+        port: 7710,
+        capacity: Capacity { cores: 4, memory_mib: 4096, named: BTreeMap::new() },
+    }
+}
+
+fn timing() -> Timing {
+    Timing {
+        worker_timeout: Duration::from_secs(60),
+        recovery_timeout: Duration::from_secs(60),
+        app_lease: Duration::from_secs(300),
+        lease: Duration::from_millis(600),
+        gap: Duration::from_secs(1),
+        repeat: Duration::from_secs(2),
+    }
+}
+
+impl Play {
+    fn new() -> Play {
+        let mut state = ClusterState::default();
+        begin(&mut state, 1);
+        let now = now_at(0, true);
+        let leader = Leader::open(cluster(), timing(), Policy::default(), now, &state);
+        Play {
+            state,
+            leader,
+            ms: 0,
+            quorum: true,
+            keys: 0,
+            said: Vec::new(),
+            proposed: Vec::new(),
+        }
+    }
+
+    /// The next leader, over the same state.
+    fn fail_over(&mut self, term: u64) {
+        begin(&mut self.state, term);
+        let now = now_at(self.ms, true);
+        self.leader = Leader::open(cluster(), timing(), Policy::default(), now, &self.state);
+    }
+
+    fn commit(&mut self, command: Command) -> vesta_core::Reply {
+        let index = self.state.applied + 1;
+        let entry = Entry { at: Timestamp(START + self.ms), command };
+        self.state.apply(index, &entry)
+    }
+
+    fn submit(&mut self) {
+        self.keys += 1;
+        let time = uuid::Timestamp::from_unix(
+            uuid::NoContext,
+            (START + self.ms) / 1000,
+            self.keys * 1_000_000,
+        );
+        let key = SubmissionKey::new(Uuid::new_v7(time)).unwrap();
+        let description = DriverDescription {
+            name: "test".to_owned(),
+            launch: Launch { program: "true".to_owned(), ..Launch::default() },
+            cores: 1,
+            memory_mib: 64,
+            supervise: false,
+            conf: BTreeMap::new(),
+            executor: None,
+            total_executor_cores: None,
+        };
+        let request = Request::SubmitDriver { description };
+        self.commit(Command::Client { key, request }).unwrap();
+    }
+
+    fn now(&self) -> Now {
+        now_at(self.ms, self.quorum)
+    }
+
+    fn take(&mut self, input: Input) {
+        let now = self.now();
+        self.leader.take(now, input, &self.state);
+    }
+
+    /// Acts until nothing more follows; what is proposed is committed at once.
+    fn act(&mut self) {
+        loop {
+            let now = self.now();
+            let outputs = self.leader.act(now, &self.state);
+            let mut proposals = Vec::new();
+            for output in outputs {
+                match output {
+                    Output::Propose(ticket, command) => proposals.push((ticket, command)),
+                    Output::ToWorker(session, message) => self.said.push((session, message)),
+                    Output::ToApp(..) => {}
+                }
+            }
+            if proposals.is_empty() {
+                return;
+            }
+            for (ticket, command) in proposals {
+                self.proposed.push(command.clone());
+                let reply = self.commit(command);
+                self.take(Input::Proposed(ticket, Some(reply)));
+            }
+        }
+    }
+
+    /// Time passes in steps of 100 ms.
+    fn pass(&mut self, seconds: u64) {
+        for _ in 0..seconds * 10 {
+            self.ms += 100;
+            self.act();
+        }
+    }
+
+    /// As [`Play::pass`], while these sessions send heartbeats.
+    fn pass_with(&mut self, seconds: u64, beating: &[SessionId]) {
+        for _ in 0..seconds {
+            for session in beating {
+                self.take(Input::WorkerHeartbeat(*session, self.ms + 1));
+            }
+            self.pass(1);
+        }
+    }
+
+    fn report(&mut self, session: SessionId, name: &str, reports: Vec<InstanceReport>) {
+        let epoch = self.state.epoch;
+        let description = worker(name);
+        let report = WorkerReport { epoch, description, reports, stale_orders: 0 };
+        self.take(Input::WorkerReport(session, report));
+        self.act();
+    }
+
+    fn attach(&mut self, session: SessionId, name: &str) {
+        self.take(Input::WorkerOpened(session, worker(name)));
+        self.report(session, name, Vec::new());
+    }
+
+    fn orders(&mut self) -> Vec<(SessionId, Orders)> {
+        let said = std::mem::take(&mut self.said);
+        said.into_iter()
+            .filter_map(|(session, message)| match message {
+                to_worker::Message::Orders(orders) => Some((session, orders)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn confirmed(&mut self) -> Vec<u64> {
+        let said = std::mem::take(&mut self.said);
+        said.into_iter()
+            .filter_map(|(_, message)| match message {
+                to_worker::Message::Confirmed(confirmed) => Some(confirmed.sequence),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+fn begin(state: &mut ClusterState, term: u64) {
+    let command =
+        Command::LeaderStarted { cluster: cluster(), term, node: 1, leaderless_ms: 0 };
+    let index = state.applied + 1;
+    let reply = state.apply(index, &Entry { at: Timestamp(START), command });
+    assert_eq!(reply, Ok(Answer::LeaderStarted { epoch: Epoch(term) }));
+}
+
+fn now_at(ms: u64, quorum: bool) -> Now {
+    let now = Duration::from_millis(ms + 10_000);
+    let ack = quorum.then_some(now + Duration::from_millis(1));
+    Now { boot: now, mono: now, quorum_ack: ack, sole_voter: false }
+}
+
+#[test]
+fn a_submitted_driver_is_ordered_once_its_placement_is_applied() {
+    let mut play = Play::new();
+    play.attach(1, "a");
+    play.orders();
+    play.submit();
+    play.act();
+    let orders = play.orders();
+    let (session, last) = orders.last().unwrap();
+    assert_eq!((*session, last.run.len(), last.epoch), (1, 1, 1));
+    assert_eq!(last.index, play.state.applied, "orders are as of the applied index");
+}
+
+#[test]
+fn an_order_that_nobody_took_up_is_said_again_and_one_that_was_is_not() {
+    let mut play = Play::new();
+    play.attach(1, "a");
+    play.submit();
+    play.act();
+    play.orders();
+    play.pass_with(3, &[1]);
+    let again = play.orders();
+    assert_eq!(again.len(), 1, "said again after `repeat`, not with every tick");
+    let instance = again[0].1.run[0].instance_id.parse().unwrap();
+    let running = InstanceStatus::Running { pid: 42, since: Timestamp(START) };
+    play.report(1, "a", vec![InstanceReport { instance, status: running, restart: 0 }]);
+    play.orders();
+    play.pass_with(5, &[1]);
+    assert!(play.orders().is_empty());
+}
+
+#[test]
+fn a_suspended_leader_orders_confirms_and_judges_nothing() {
+    let mut play = Play::new();
+    play.attach(1, "a");
+    play.orders();
+    play.quorum = false;
+    play.pass(1);
+    play.submit();
+    play.take(Input::WorkerHeartbeat(1, 9));
+    let before = play.proposed.len();
+    play.pass(200);
+    assert!(play.said.is_empty(), "{:?}", play.said);
+    assert_eq!(play.proposed.len(), before);
+    play.quorum = true;
+    play.pass(1);
+    assert!(!play.proposed[before..].iter().any(|it| matches!(it, Command::LoseWorkers { .. })));
+    assert_eq!(play.state.workers.len(), 1);
+}
+
+#[test]
+fn a_heartbeat_is_confirmed_only_after_a_quorum_acknowledged_something_sent_after_it() {
+    let mut play = Play::new();
+    play.attach(1, "a");
+    play.confirmed();
+    let arrived = play.now();
+    play.take(Input::WorkerHeartbeat(1, 5));
+    let early = Now { quorum_ack: Some(arrived.mono), ..arrived };
+    for output in play.leader.act(early, &play.state) {
+        assert!(!matches!(output, Output::ToWorker(_, to_worker::Message::Confirmed(_))));
+    }
+    play.pass(1);
+    assert_eq!(play.confirmed(), [5]);
+}
+
+#[test]
+fn a_heartbeat_of_a_superseded_session_counts_for_nothing() {
+    let mut play = Play::new();
+    play.attach(1, "a");
+    play.attach(2, "a");
+    play.confirmed();
+    play.take(Input::WorkerHeartbeat(1, 5));
+    play.pass(1);
+    assert!(play.confirmed().is_empty());
+}
+
+#[test]
+fn a_silent_worker_is_lost_after_its_timeout_and_one_whose_stream_broke_is_not_lost_at_once() {
+    let mut play = Play::new();
+    play.attach(1, "a");
+    play.attach(2, "b");
+    play.take(Input::WorkerClosed(1));
+    play.pass_with(59, &[2]);
+    assert!(play.state.workers.values().all(vesta_core::Worker::is_alive));
+    play.pass_with(3, &[2]);
+    let dead = play.state.workers.values().filter(|worker| !worker.is_alive());
+    let dead: Vec<&str> = dead.map(|worker| worker.description.host.as_str()).collect();
+    assert_eq!(dead, ["a"]);
+}
+
+#[test]
+fn a_new_leader_does_not_mark_the_fleet_down_that_it_never_heard() {
+    let mut play = Play::new();
+    for (session, name) in ["a", "b", "c", "d", "e", "f"].iter().enumerate() {
+        play.attach(session as u64, name);
+    }
+    // Nobody led for much longer than the worker timeout.
+    play.ms += 600_000;
+    play.fail_over(2);
+    play.pass(59);
+    assert!(play.state.workers.values().all(vesta_core::Worker::is_alive), "spur #624");
+}
+
+#[test]
+fn losing_many_workers_at_once_waits_for_one_more_timeout() {
+    let mut play = Play::new();
+    for (session, name) in ["a", "b", "c", "d", "e", "f"].iter().enumerate() {
+        play.attach(session as u64, name);
+    }
+    play.pass(100);
+    assert!(play.state.workers.values().all(vesta_core::Worker::is_alive));
+    play.pass(30);
+    assert!(!play.state.workers.values().any(vesta_core::Worker::is_alive));
+}
+
+#[test]
+fn recovery_waits_for_no_longer_than_its_timeout_and_condemns_only_the_silent() {
+    let mut play = Play::new();
+    play.attach(1, "a");
+    play.attach(2, "b");
+    play.submit();
+    play.submit();
+    play.act();
+    play.fail_over(2);
+    assert!(!play.state.recovered);
+    play.take(Input::WorkerOpened(2, worker("b")));
+    play.report(2, "b", Vec::new());
+    assert!(!play.state.recovered, "worker a holds a driver and has not answered");
+    play.pass_with(58, &[2]);
+    assert!(!play.state.recovered);
+    play.pass_with(5, &[2]);
+    assert!(play.state.recovered);
+    let dead: Vec<bool> = play.state.workers.values().map(|it| !it.is_alive()).collect();
+    assert_eq!(dead, [true, false]);
+}
+
+#[test]
+fn a_worker_that_sends_but_has_not_answered_is_asked_again_and_not_condemned() {
+    let mut play = Play::new();
+    play.attach(1, "a");
+    play.submit();
+    play.act();
+    play.fail_over(2);
+    play.take(Input::WorkerOpened(1, worker("a")));
+    play.said.clear();
+    play.pass_with(65, &[1]);
+    assert!(play.state.recovered);
+    assert!(play.state.workers.values().all(vesta_core::Worker::is_alive));
+    let asked = play.said.iter().filter(|(_, message)| {
+        matches!(message, to_worker::Message::MasterChanged(_))
+    });
+    assert!(asked.count() > 10);
+}
+
+#[test]
+fn work_goes_to_those_who_answered_while_one_silent_worker_holds_recovery_up() {
+    let mut play = Play::new();
+    play.attach(1, "a");
+    play.attach(2, "b");
+    play.submit();
+    play.act();
+    play.fail_over(2);
+    let holder = play.state.drivers.values().next().unwrap().last_worker.clone().unwrap();
+    let (session, other) = if holder.as_str().ends_with('a') { (2, "b") } else { (1, "a") };
+    play.take(Input::WorkerOpened(session, worker(other)));
+    play.report(session, other, Vec::new());
+    play.orders();
+    play.submit();
+    play.act();
+    let orders = play.orders();
+    assert!(!play.state.recovered);
+    assert_eq!(orders.last().map(|(_, orders)| orders.run.len()), Some(1), "D36");
+}
+
+#[test]
+fn at_most_one_plan_is_in_flight() {
+    let mut play = Play::new();
+    play.attach(1, "a");
+    play.submit();
+    let now = play.now();
+    let plans = |outputs: Vec<Output>| {
+        let plan = |it: &&Output| matches!(it, Output::Propose(_, Command::Place { .. }));
+        outputs.iter().filter(plan).count()
+    };
+    assert_eq!(plans(play.leader.act(now, &play.state)), 1);
+    play.submit();
+    assert_eq!(plans(play.leader.act(now, &play.state)), 0);
+}
+
+#[test]
+fn a_plan_of_unknown_fate_is_settled_by_a_barrier_before_the_next() {
+    let mut play = Play::new();
+    play.attach(1, "a");
+    play.submit();
+    let now = play.now();
+    let outputs = play.leader.act(now, &play.state);
+    let ticket = outputs.iter().find_map(|output| match output {
+        Output::Propose(ticket, Command::Place { .. }) => Some(*ticket),
+        _ => None,
+    });
+    play.take(Input::Proposed(ticket.unwrap(), None));
+    let outputs = play.leader.act(now, &play.state);
+    let barrier = outputs.iter().any(|output| {
+        matches!(output, Output::Propose(_, Command::Place { placements, .. }) if placements.is_empty())
+    });
+    assert!(barrier);
+}

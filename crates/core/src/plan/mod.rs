@@ -1,6 +1,33 @@
 //! Placing work: a pure function of the state and the policy.
+//!
+//! Only the leader plans. Its plan goes through the log as `Command::Place`, and `apply` re-checks all
+//! of it; so a plan can be wrong (made on a state that has moved on) without doing harm. This is the
+//! plain form, O(workers × waiting).
+//!
+//! - [`drivers`]: drivers, round robin, in queue order.
+//! - [`reserve`]: what is kept free meanwhile for executors of running drivers.
+//! - [`executors`]: executors, application after application, spread out or packed.
+//! - [`why`]: why something waits, in words.
+
+mod drivers;
+mod executors;
+mod reserve;
+mod room;
+#[cfg(test)]
+mod tests;
+mod why;
 
 use serde::{Deserialize, Serialize};
+use vesta_types::WorkerId;
+
+use crate::command::Placement;
+use crate::state::ClusterState;
+
+pub use why::{Reasons, never_fits_driver, never_fits_executor, why_application, why_driver};
+
+/// Most placements of one plan: it is one log entry, and everything behind it in the log waits for its
+/// `apply`. What is left over is planned in the next pass.
+pub const PLACEMENTS_MAX: usize = 1_000;
 
 /// How the leader plans. Not replicated: `apply` verifies a plan without it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,4 +46,36 @@ impl Default for Policy {
             reserve_for_executors: true,
         }
     }
+}
+
+/// What the leader decided, ready to be proposed as `Command::Place`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// The placements, in the order in which they were decided; at most [`PLACEMENTS_MAX`].
+    pub placements: Vec<Placement>,
+    /// The worker that got the last driver of this plan; `None` if it places no driver.
+    pub cursor: Option<WorkerId>,
+}
+
+impl Plan {
+    /// Whether nothing is to be proposed.
+    pub fn is_empty(&self) -> bool {
+        self.placements.is_empty()
+    }
+
+    fn is_full(&self) -> bool {
+        self.placements.len() >= PLACEMENTS_MAX
+    }
+}
+
+/// Plans what waits onto what is free: drivers first, then applications.
+///
+/// Nothing is placed on a worker, or for an application, that has not answered the current leader:
+/// what it really holds is not known yet. The same state and policy give the same plan.
+pub fn plan(state: &ClusterState, policy: &Policy) -> Plan {
+    let mut plan = Plan::default();
+    let mut rooms = room::usable(state);
+    drivers::place(state, policy, &mut rooms, &mut plan);
+    executors::place(state, policy, &mut rooms, &mut plan);
+    plan
 }

@@ -1,0 +1,86 @@
+//! Placing drivers.
+
+use std::collections::BTreeMap;
+
+use crate::command::Placement;
+use crate::state::{ClusterState, Driver};
+
+use super::reserve::Reserve;
+use super::room::{Need, Room};
+use super::{Plan, Policy};
+
+/// Places waiting drivers, in queue order, each on the first worker after the one that got the last
+/// driver (round robin, in the order of worker ids) that has the cores and memory.
+///
+/// Starvation: a driver that fits nowhere, or that is kept back for the sake of executors, does not
+/// block the ones behind it, as in Spark. Nothing is held free for it; so a large driver can wait for
+/// as long as smaller ones keep taking what is freed. What it has is its place: a relaunched driver
+/// keeps its ticket, and each plan asks in ticket order, so whatever is freed is offered to it first.
+/// Holding workers free for a head of the queue that may never fit would let one large submission stop
+/// the cluster, which is worse.
+pub(super) fn place(
+    state: &ClusterState,
+    policy: &Policy,
+    rooms: &mut [Room<'_>],
+    plan: &mut Plan,
+) {
+    if rooms.is_empty() || state.driver_queue.is_empty() {
+        return;
+    }
+    let mut reserve = Reserve::of(state, policy, rooms);
+    let mut next = first_after_cursor(state, rooms);
+    for driver in state.driver_queue.values() {
+        if plan.is_full() {
+            return;
+        }
+        let waiting = state.drivers.get(driver).filter(|d| may_be_placed(d));
+        let Some(driver) = waiting else { continue };
+        let Some(at) = find(driver, rooms, next, &reserve) else {
+            continue;
+        };
+        let need = Need::of_driver(&driver.description);
+        let named = rooms[at].take(&need, need.cores);
+        debug_assert_eq!(named, BTreeMap::new());
+        reserve.placed(at, &need, driver.description.executor.as_ref());
+        next = (at + 1) % rooms.len();
+        plan.cursor = Some(rooms[at].worker.clone());
+        plan.placements.push(Placement::Driver {
+            driver: driver.id.clone(),
+            attempt: driver.attempt + 1,
+            worker: rooms[at].worker.clone(),
+            incarnation: rooms[at].incarnation.clone(),
+            named,
+        });
+    }
+}
+
+/// Whether `driver` waits for a worker and its end was not asked for.
+fn may_be_placed(driver: &Driver) -> bool {
+    driver.state.is_waiting() && !driver.kill_requested
+}
+
+/// The position of the first worker after the cursor, whether the cursor's own still exists or not.
+pub(super) fn first_after_cursor(state: &ClusterState, rooms: &[Room<'_>]) -> usize {
+    match &state.driver_cursor {
+        Some(last) => rooms.partition_point(|room| room.worker <= last) % rooms.len().max(1),
+        None => 0,
+    }
+}
+
+/// The position, from `next` on and around, where `driver` can go.
+pub(super) fn find(
+    driver: &Driver,
+    rooms: &[Room<'_>],
+    next: usize,
+    reserve: &Reserve,
+) -> Option<usize> {
+    let need = Need::of_driver(&driver.description);
+    let mut positions = (next..rooms.len()).chain(0..next);
+    match &driver.description.executor {
+        Some(own) => {
+            let admission = reserve.admission(&need, own)?;
+            positions.find(|at| rooms[*at].fits(&need) && admission.at(*at))
+        }
+        None => positions.find(|at| rooms[*at].fits(&need)),
+    }
+}

@@ -1,0 +1,191 @@
+//! Placing executors: Spark's algorithm since 1.5 (SPARK-8881).
+
+use std::cmp::Reverse;
+
+use vesta_types::{ProfileRequest, ResourceProfile};
+
+use crate::command::Placement;
+use crate::state::{Application, ClusterState};
+
+use super::room::{Need, Room};
+use super::{Plan, Policy};
+
+/// How good a worker is for the next executor; the least is tried first. The order of the fields is
+/// the policy: the most free cores (Spark's `CORES_FREE_DESC`), then the lowest id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Score {
+    cores_free: Reverse<u32>,
+    /// The worker's position among the usable ones, which are in the order of their ids.
+    position: usize,
+}
+
+/// Places executors, application after application in queue order, and for each one profile after the
+/// other in the order of their numbers.
+///
+/// As in Spark, an application behind gets what the ones before it leave, so one without `max_cores`
+/// and target takes all there is.
+pub(super) fn place(
+    state: &ClusterState,
+    policy: &Policy,
+    rooms: &mut [Room<'_>],
+    plan: &mut Plan,
+) {
+    let apps = state.app_queue.values();
+    for app in apps.filter_map(|id| state.applications.get(id)) {
+        if !may_be_served(state, app) {
+            continue;
+        }
+        let mut cores_left = app.cores_left();
+        for (number, request) in &app.description.profiles {
+            if plan.is_full() {
+                return;
+            }
+            let live = app.live_of(*number);
+            let shares = shares(policy, rooms, request, live, cores_left);
+            cores_left -= grant(app, *number, &request.profile, shares, rooms, plan);
+        }
+    }
+}
+
+/// Whether executors are placed for `app` now: it is not over, its client has answered the current
+/// leader, and its executors have not failed too often in a row.
+fn may_be_served(state: &ClusterState, app: &Application) -> bool {
+    app.is_live() && state.is_app_confirmed(app) && !app.retries_exhausted()
+}
+
+/// What one worker gives to one application and profile.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Share {
+    cores: u32,
+    executors: u32,
+}
+
+/// The step of the algorithm and its limits, for one application and profile.
+struct Steps<'a, 'r> {
+    rooms: &'a [Room<'r>],
+    need: Need,
+    /// No cores per executor are named: an executor takes more cores step by step, one per worker.
+    greedy: bool,
+    /// Cores still to give.
+    cores_to_assign: u64,
+    /// Executors still to make.
+    executors_to_make: u64,
+}
+
+impl Steps<'_, '_> {
+    /// Whether the worker at `position` can take one step more: `need.cores` cores.
+    fn can_take(&self, position: usize, share: Share) -> bool {
+        let room = &self.rooms[position];
+        let step = self.need.cores;
+        let cores = self.cores_to_assign >= u64::from(step) && room.cores - share.cores >= step;
+        // More cores for the greedy executor that is there already need nothing else.
+        let grows = self.greedy && share.executors > 0;
+        cores
+            && (grows
+                || (self.executors_to_make > 0
+                    && room.fits_beside_cores(&self.need, share.executors)))
+    }
+
+    fn take(&mut self, share: &mut Share) {
+        self.cores_to_assign -= u64::from(self.need.cores);
+        share.cores += self.need.cores;
+        if !self.greedy || share.executors == 0 {
+            share.executors += 1;
+            self.executors_to_make -= 1;
+        }
+    }
+}
+
+/// What each usable worker gives to an application for one profile of which it has `live` executors:
+/// positions, the best worker first.
+///
+/// Cores are given `cores` per executor at a time, so what is left over below that is never given:
+/// giving single cores round robin, as Spark did before 1.5, spreads them over executors of which none
+/// gets the cores that it was asked to have.
+fn shares(
+    policy: &Policy,
+    rooms: &[Room<'_>],
+    request: &ProfileRequest,
+    live: u32,
+    cores_left: u32,
+) -> Vec<(usize, Share)> {
+    let need = Need::of_executor(&request.profile);
+    if cores_left < need.cores {
+        return Vec::new();
+    }
+    let usable = rooms
+        .iter()
+        .enumerate()
+        .filter(|(_, room)| room.fits(&need));
+    let mut order: Vec<Score> = usable
+        .map(|(position, room)| Score {
+            cores_free: Reverse(room.cores),
+            position,
+        })
+        .collect();
+    order.sort_unstable();
+    let cores_free: u64 = order
+        .iter()
+        .map(|score| u64::from(score.cores_free.0))
+        .sum();
+    let target = request.target.map_or(u64::MAX, u64::from);
+    let mut steps = Steps {
+        rooms,
+        greedy: request.profile.cores.is_none(),
+        cores_to_assign: cores_free.min(cores_left.into()),
+        executors_to_make: target.saturating_sub(live.into()),
+        need,
+    };
+    let mut shares: Vec<(usize, Share)> = order
+        .iter()
+        .map(|score| (score.position, Share::default()))
+        .collect();
+    let mut takers: Vec<usize> = (0..shares.len()).collect();
+    takers.retain(|i| steps.can_take(shares[*i].0, shares[*i].1));
+    while !takers.is_empty() {
+        for i in &takers {
+            let (position, share) = &mut shares[*i];
+            while steps.can_take(*position, *share) {
+                steps.take(share);
+                if policy.spread_out {
+                    break;
+                }
+            }
+        }
+        takers.retain(|i| steps.can_take(shares[*i].0, shares[*i].1));
+    }
+    shares
+}
+
+/// Makes placements of the shares, one per executor, as far as the plan has room; returns the cores.
+fn grant(
+    app: &Application,
+    number: u32,
+    profile: &ResourceProfile,
+    shares: Vec<(usize, Share)>,
+    rooms: &mut [Room<'_>],
+    plan: &mut Plan,
+) -> u32 {
+    let need = Need::of_executor(profile);
+    let mut granted = 0;
+    for (position, share) in shares {
+        for _ in 0..share.executors {
+            if plan.is_full() {
+                return granted;
+            }
+            let room = &mut rooms[position];
+            let cores = share.cores / share.executors;
+            let named = room.take(&need, cores);
+            granted += cores;
+            plan.placements.push(Placement::Executor {
+                app: app.id.clone(),
+                profile: number,
+                worker: room.worker.clone(),
+                incarnation: room.incarnation.clone(),
+                cores,
+                named,
+            });
+        }
+    }
+    granted
+}

@@ -1,0 +1,222 @@
+//! Room that is kept for executors of running drivers, so that drivers alone can't fill the cluster
+//! and wait for executors for ever (failure D20; SPARK-27750).
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+use vesta_types::{DriverState, ExecutorSize};
+
+use crate::state::{ClusterState, Driver};
+
+use super::Policy;
+use super::room::{Need, Room};
+
+/// Cores and memory: of one executor, or left on one worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Size {
+    cores: u32,
+    memory_mib: u64,
+}
+
+impl Size {
+    fn holds(self, other: Size) -> bool {
+        other.cores <= self.cores && other.memory_mib <= self.memory_mib
+    }
+
+    /// What is left of it without `other`, if it holds that.
+    fn without(self, other: Size) -> Option<Size> {
+        Some(Size {
+            cores: self.cores.checked_sub(other.cores)?,
+            memory_mib: self.memory_mib.checked_sub(other.memory_mib)?,
+        })
+    }
+
+    fn with(self, other: Size) -> Size {
+        Size {
+            cores: self.cores.saturating_add(other.cores),
+            memory_mib: self.memory_mib.saturating_add(other.memory_mib),
+        }
+    }
+}
+
+impl From<&Need> for Size {
+    fn from(need: &Need) -> Size {
+        Size {
+            cores: need.cores,
+            memory_mib: need.memory_mib,
+        }
+    }
+}
+
+impl From<&ExecutorSize> for Size {
+    fn from(size: &ExecutorSize) -> Size {
+        Size {
+            cores: size.cores,
+            memory_mib: size.memory_mib,
+        }
+    }
+}
+
+/// A packing of one executor for each driver that waits for its first, onto what is free.
+///
+/// A driver that named executor sizes is placed only into what the packing leaves, and only if one
+/// executor of its own fits there too: so after it was placed, a packing exists. The packing is greedy
+/// (the largest first, each where the least is left over), so it may keep back a driver that a cleverer
+/// one would admit; it is made anew for each plan. With no running driver that waits for executors the
+/// check is exact, so on an otherwise empty cluster whatever can run at all is placed.
+///
+/// Drivers that named no sizes and executors of applications take what they find: the packing is moved
+/// out of their way, and where that fails nothing more with sizes is placed in this plan.
+#[derive(Debug)]
+pub(super) struct Reserve {
+    on: bool,
+    /// What is left on each worker, by its position, beside the packed executors.
+    left: Vec<Size>,
+    /// The executors packed there.
+    packed: Vec<Vec<Size>>,
+    /// Whether an executor of a running driver does not fit already.
+    short: bool,
+}
+
+impl Reserve {
+    /// The packing for the drivers that run now.
+    pub fn of(state: &ClusterState, policy: &Policy, rooms: &[Room<'_>]) -> Reserve {
+        let free = rooms.iter().map(|room| Size {
+            cores: room.cores,
+            memory_mib: room.memory_mib,
+        });
+        let mut reserve = Reserve {
+            on: policy.reserve_for_executors,
+            left: free.collect(),
+            packed: vec![Vec::new(); rooms.len()],
+            short: false,
+        };
+        if reserve.on {
+            let mut owed = owed(state);
+            owed.sort_unstable_by_key(|size| Reverse(*size));
+            for size in owed {
+                reserve.pack(size);
+            }
+        }
+        reserve
+    }
+
+    /// Packs one executor where the least is left over.
+    fn pack(&mut self, size: Size) {
+        let after = |(at, left): (usize, &Size)| Some((left.without(size)?, at));
+        match self.left.iter().enumerate().filter_map(after).min() {
+            Some((left, at)) => {
+                self.left[at] = left;
+                self.packed[at].push(size);
+            }
+            None => self.short = true,
+        }
+    }
+
+    /// Where a driver that needs `need`, and whose executors are as `own`, is admitted; `None` if
+    /// nowhere.
+    pub fn admission(&self, need: &Need, own: &ExecutorSize) -> Option<Admission<'_>> {
+        let own = Size::from(own);
+        let homes = self.left.iter().filter(|left| left.holds(own)).count();
+        let refused = self.on && (self.short || homes == 0);
+        (!refused).then(|| Admission {
+            reserve: self,
+            need: need.into(),
+            own,
+            homes,
+        })
+    }
+
+    /// A driver was placed at `at`. Executors packed there make way; if it has sizes (`own`), one of
+    /// its executors is packed too.
+    pub fn placed(&mut self, at: usize, need: &Need, own: Option<&ExecutorSize>) {
+        if !self.on {
+            return;
+        }
+        let need = Size::from(need);
+        let mut moved = Vec::new();
+        while !self.left[at].holds(need) {
+            let Some(size) = self.packed[at].pop() else {
+                break;
+            };
+            self.left[at] = self.left[at].with(size);
+            moved.push(size);
+        }
+        if let Some(left) = self.left[at].without(need) {
+            self.left[at] = left;
+        }
+        moved.sort_unstable_by_key(|size| Reverse(*size));
+        for size in moved.into_iter().chain(own.map(Size::from)) {
+            self.pack(size);
+        }
+    }
+}
+
+/// Where one driver is admitted.
+pub(super) struct Admission<'a> {
+    reserve: &'a Reserve,
+    need: Size,
+    own: Size,
+    /// On how many workers its executor would fit before the driver is placed.
+    homes: usize,
+}
+
+impl Admission<'_> {
+    /// Whether the driver may go to position `at`: it fits beside the packing, and afterwards one of
+    /// its executors fits somewhere.
+    pub fn at(&self, at: usize) -> bool {
+        if !self.reserve.on {
+            return true;
+        }
+        let left = self.reserve.left[at];
+        let elsewhere = self.homes - usize::from(left.holds(self.own));
+        left.without(self.need)
+            .is_some_and(|left| elsewhere > 0 || left.holds(self.own))
+    }
+}
+
+/// One executor for each running driver that named sizes and whose applications hold none (or that has
+/// not registered one yet).
+///
+/// A driver whose end was asked for needs none. Neither does one whose executor no worker could hold
+/// even if it were empty but for that driver: it can't be helped, and must not stop all others.
+fn owed(state: &ClusterState) -> Vec<Size> {
+    let served: BTreeSet<_> = state
+        .app_queue
+        .values()
+        .filter_map(|app| state.applications.get(app))
+        .filter(|app| !app.executors.is_empty())
+        .filter_map(|app| app.description.owner.as_ref())
+        .map(|owner| (&owner.driver, owner.attempt))
+        .collect();
+    let waits = |driver: &&Driver| {
+        driver.state == DriverState::Running
+            && !driver.kill_requested
+            && !served.contains(&(&driver.id, driver.attempt))
+    };
+    let owed = |driver: &Driver| {
+        let size = Size::from(driver.description.executor.as_ref()?);
+        could_ever_hold(state, driver, size).then_some(size)
+    };
+    // Only placed drivers run, so the workers name them all.
+    let placed = state.workers.values().flat_map(|worker| &worker.drivers);
+    placed
+        .filter_map(|id| state.drivers.get(id))
+        .filter(waits)
+        .filter_map(owed)
+        .collect()
+}
+
+/// Whether some ALIVE worker, whether it has answered yet or not, could hold one executor of a running
+/// driver beside that driver alone.
+fn could_ever_hold(state: &ClusterState, driver: &Driver, size: Size) -> bool {
+    let placement = driver.placement.as_ref();
+    state.workers.values().any(|worker| {
+        let capacity = &worker.description.capacity;
+        let own = placement.filter(|placement| placement.worker == worker.description.id);
+        let taken = own.map_or((0, 0), |own| (own.booking.cores, own.booking.memory_mib));
+        worker.is_alive()
+            && size.cores.saturating_add(taken.0) <= capacity.cores
+            && size.memory_mib.saturating_add(taken.1) <= capacity.memory_mib
+    })
+}

@@ -1,0 +1,296 @@
+//! Why something waits, in words (failure D21: an application that waits for ever without a reason).
+
+use std::collections::BTreeSet;
+
+use vesta_types::{ApplicationDescription, DriverDescription, ProfileRequest};
+
+use crate::state::{Application, ClusterState, Driver, Worker};
+
+use super::Policy;
+use super::drivers::{find, first_after_cursor};
+use super::reserve::Reserve;
+use super::room::{Need, Room, is_usable, usable};
+
+/// Answers why things wait, as of one state. Worth making once for a long list.
+pub struct Reasons<'a> {
+    state: &'a ClusterState,
+    rooms: Vec<Room<'a>>,
+    reserve: Reserve,
+    next: usize,
+}
+
+impl<'a> Reasons<'a> {
+    /// Looks at what is free and at what is kept.
+    pub fn of(state: &'a ClusterState, policy: &Policy) -> Reasons<'a> {
+        let rooms = usable(state);
+        Reasons {
+            state,
+            reserve: Reserve::of(state, policy, &rooms),
+            next: first_after_cursor(state, &rooms),
+            rooms,
+        }
+    }
+
+    /// Why `driver` waits for a worker; `None` if it does not.
+    pub fn driver(&self, driver: &Driver) -> Option<String> {
+        if !driver.state.is_waiting() {
+            return None;
+        }
+        if driver.kill_requested {
+            return Some("its end was asked for".to_owned());
+        }
+        let need = Need::of_driver(&driver.description);
+        let text = no_worker(self.state)
+            .or_else(|| never_fits_driver(self.state, &driver.description))
+            .or_else(|| self.no_room(&need));
+        let kept = "kept back so that executors of running drivers still fit, and one of its own";
+        let next = || match find(driver, &self.rooms, self.next, &self.reserve) {
+            Some(at) => self.fits_on(at),
+            None => kept.to_owned(),
+        };
+        Some(text.unwrap_or_else(next))
+    }
+
+    /// Why `app`, which has fewer executors than it wants, waits for more; `None` if it does not wait.
+    ///
+    /// An application that set no limit wants whatever there is: it waits only while it holds nothing.
+    pub fn application(&self, app: &Application) -> Option<String> {
+        if !app.is_live() {
+            return None;
+        }
+        let waiting = |(number, request): (&u32, &ProfileRequest)| {
+            wants_more(app, *number, request).then(|| Need::of_executor(&request.profile))
+        };
+        let profiles = app.description.profiles.iter();
+        let needs: Vec<Need> = profiles.filter_map(waiting).collect();
+        let first = needs.first()?;
+        if !self.state.is_app_confirmed(app) {
+            return Some("its client has not answered the new leader yet".to_owned());
+        }
+        if app.retries_exhausted() {
+            return Some(format!(
+                "its executors failed {} times in a row and its limit is {}: it gets no more",
+                app.retries, app.description.max_executor_retries
+            ));
+        }
+        let fits = || {
+            let at = self.rooms.iter().position(|room| room.fits(first))?;
+            Some(self.fits_on(at))
+        };
+        contradiction(&app.description)
+            .or_else(|| no_worker(self.state))
+            .or_else(|| needs.iter().find_map(|need| never_fits(self.state, need)))
+            .or_else(|| needs.iter().find_map(|need| self.no_room(need)))
+            .or_else(fits)
+    }
+
+    fn fits_on(&self, at: usize) -> String {
+        format!(
+            "fits on {} and is placed in the next plan, unless those ahead of it take the room",
+            self.rooms[at].worker
+        )
+    }
+
+    /// Why no usable worker has room for `need` now, if so.
+    fn no_room(&self, need: &Need) -> Option<String> {
+        let (state, rooms) = (self.state, &self.rooms);
+        if rooms.iter().any(|room| room.fits(need)) {
+            return None;
+        }
+        // Workers that may be able to hold it and are not asked yet.
+        let silent = state.workers.values().filter(|worker| {
+            worker.is_alive() && !is_usable(state, worker) && Room::of(worker).fits(need)
+        });
+        let silent = match silent.count() {
+            0 => String::new(),
+            1 => "; a worker with room has not answered the new leader yet".to_owned(),
+            n => format!("; {n} workers with room have not answered the new leader yet"),
+        };
+        if rooms.is_empty() {
+            return Some(format!(
+                "needs {}, and no worker has answered the new leader yet",
+                all_of(need)
+            ));
+        }
+        // The first of the best, so the answer does not change from one look to the next.
+        let best = |value: &dyn Fn(&Room<'_>) -> u64| {
+            let best = rooms
+                .iter()
+                .enumerate()
+                .max_by_key(|(at, room)| (value(room), std::cmp::Reverse(*at)));
+            best.map(|(_, room)| room)
+        };
+        let by_cores = best(&|room| room.cores.into())?;
+        let by_memory = best(&|room| room.memory_mib)?;
+        let by_name = |name: &str| best(&|room| room.named_free(name) as u64);
+        let lacks = Lacks::new(need, by_cores.cores, by_memory.memory_mib, |name| {
+            by_name(name).map_or(0, |room| room.named_free(name))
+        });
+        Some(match lacks {
+            Lacks::One { needs, most } => {
+                let worker = if need.cores > by_cores.cores {
+                    Some(by_cores)
+                } else if need.memory_mib > by_memory.memory_mib {
+                    Some(by_memory)
+                } else {
+                    None
+                };
+                let worker = worker.map_or(String::new(), |room| format!(" ({})", room.worker));
+                format!("needs {needs} on one worker, the largest free is {most}{worker}{silent}")
+            }
+            Lacks::Together => format!(
+                "needs {} on one worker: {} has the most cores free, {} with {} MiB, and {} the most \
+                 memory, {} MiB with {}{silent}",
+                all_of(need),
+                by_cores.worker,
+                by_cores.cores,
+                by_cores.memory_mib,
+                by_memory.worker,
+                by_memory.memory_mib,
+                cores(by_memory.cores)
+            ),
+        })
+    }
+}
+
+/// Why `driver` waits for a worker; `None` if it does not.
+pub fn why_driver(state: &ClusterState, policy: &Policy, driver: &Driver) -> Option<String> {
+    Reasons::of(state, policy).driver(driver)
+}
+
+/// Why `app` waits for executors, see [`Reasons::application`].
+pub fn why_application(state: &ClusterState, policy: &Policy, app: &Application) -> Option<String> {
+    Reasons::of(state, policy).application(app)
+}
+
+/// For the answer to a submission: why no registered worker could ever hold the driver, or one of the
+/// executors that it means to ask for. `None` if one could, or if no worker is ALIVE (nothing can be
+/// said then).
+pub fn never_fits_driver(state: &ClusterState, driver: &DriverDescription) -> Option<String> {
+    never_fits(state, &Need::of_driver(driver)).or_else(|| {
+        let executor = driver.executor.as_ref()?;
+        let need = Need::plain(executor.cores, executor.memory_mib);
+        never_fits(state, &need).map(|text| format!("its executors: {text}"))
+    })
+}
+
+/// For the answer to a registration: why some executor that the application asks for can never be
+/// placed. `None` if all can, or if no worker is ALIVE.
+pub fn never_fits_executor(state: &ClusterState, app: &ApplicationDescription) -> Option<String> {
+    contradiction(app).or_else(|| {
+        let needs = app.profiles.values().map(|r| Need::of_executor(&r.profile));
+        needs.into_iter().find_map(|need| never_fits(state, &need))
+    })
+}
+
+/// Whether the application gets another executor of this profile as soon as there is room.
+fn wants_more(app: &Application, number: u32, request: &ProfileRequest) -> bool {
+    let live = app.live_of(number);
+    let step = Need::of_executor(&request.profile).cores;
+    let below_target = request.target.is_none_or(|target| live < target);
+    let has_limit = request.target.is_some() || app.description.max_cores.is_some();
+    let never_any = app.description.max_cores.is_some_and(|max| max < step);
+    let fits_its_limit = app.cores_left() >= step || (never_any && live == 0);
+    below_target && fits_its_limit && (has_limit || live == 0)
+}
+
+/// A description that no cluster could serve: below `max_cores`, no executor is possible.
+fn contradiction(app: &ApplicationDescription) -> Option<String> {
+    let max = app.max_cores?;
+    let mut steps = app.profiles.values().map(|r| Need::of_executor(&r.profile));
+    let need = steps.find(|need| need.cores > max)?;
+    Some(format!(
+        "one executor takes {}, more than the {max} that all its executors may take together",
+        cores(need.cores)
+    ))
+}
+
+/// Why nothing at all can be placed, if so.
+fn no_worker(state: &ClusterState) -> Option<String> {
+    if state.workers.is_empty() {
+        return Some("no worker is registered".to_owned());
+    }
+    if !state.workers.values().any(Worker::is_alive) {
+        return Some(format!(
+            "none of the {} registered workers is ALIVE",
+            state.workers.len()
+        ));
+    }
+    None
+}
+
+/// Why no ALIVE worker could hold `need` even if it were empty, if so and if there is one.
+fn never_fits(state: &ClusterState, need: &Need) -> Option<String> {
+    let alive = || state.workers.values().filter(|worker| worker.is_alive());
+    let capacities = || alive().map(|worker| &worker.description.capacity);
+    if alive().next().is_none() || capacities().any(|all| need.fits_capacity(all)) {
+        return None;
+    }
+    let most_cores = capacities().map(|all| all.cores).max()?;
+    let most_memory = capacities().map(|all| all.memory_mib).max()?;
+    let lacks = Lacks::new(need, most_cores, most_memory, |name| {
+        let named = capacities().map(|all| all.named.get(name).map_or(0, BTreeSet::len));
+        named.max().unwrap_or(0)
+    });
+    Some(match lacks {
+        Lacks::One { needs, most } => {
+            format!(
+                "no registered worker could ever hold it: needs {needs}, the largest has {most}"
+            )
+        }
+        Lacks::Together => format!(
+            "no registered worker could ever hold it: needs {}, and none has all of it",
+            all_of(need)
+        ),
+    })
+}
+
+/// What is missing.
+enum Lacks {
+    /// One thing that no worker has enough of.
+    One { needs: String, most: String },
+    /// Each thing somewhere, but not all on one worker.
+    Together,
+}
+
+impl Lacks {
+    fn new(need: &Need, most_cores: u32, most_memory: u64, named: impl Fn(&str) -> usize) -> Lacks {
+        if need.cores > most_cores {
+            return Lacks::One {
+                needs: cores(need.cores),
+                most: most_cores.to_string(),
+            };
+        }
+        if need.memory_mib > most_memory {
+            return Lacks::One {
+                needs: format!("{} MiB of memory", need.memory_mib),
+                most: format!("{most_memory} MiB"),
+            };
+        }
+        let short = |(name, count): (&String, &u32)| {
+            let most = named(name);
+            (most < *count as usize).then(|| Lacks::One {
+                needs: format!("{count} × {name}"),
+                most: most.to_string(),
+            })
+        };
+        need.named.iter().find_map(short).unwrap_or(Lacks::Together)
+    }
+}
+
+fn cores(count: u32) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} core{s}")
+}
+
+fn all_of(need: &Need) -> String {
+    let mut text = format!(
+        "{} and {} MiB of memory",
+        cores(need.cores),
+        need.memory_mib
+    );
+    for (name, count) in need.named.iter().filter(|(_, count)| **count > 0) {
+        text.push_str(&format!(" and {count} × {name}"));
+    }
+    text
+}

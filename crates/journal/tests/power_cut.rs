@@ -20,8 +20,33 @@ use crate::mounts::{own_mounts, run};
 /// Tells the writing process where the journal is.
 const WRITE_TO: &str = "VESTA_TEST_WRITE_TO";
 
-/// Acknowledged syncs after which each round is cut.
-const CUTS: [u64; 8] = [1, 12, 40, 3, 90, 25, 150, 60];
+/// When a round is cut.
+#[derive(Debug, Clone, Copy)]
+enum Cut {
+    /// So many milliseconds after the process began: while the directory is made, or opened.
+    Milliseconds(u64),
+    /// After so many acknowledged syncs.
+    Syncs(u64),
+}
+
+/// The rounds, each on what the one before has left.
+const CUTS: [Cut; 15] = [
+    Cut::Milliseconds(10),
+    Cut::Milliseconds(20),
+    Cut::Milliseconds(30),
+    Cut::Syncs(1),
+    Cut::Syncs(12),
+    Cut::Milliseconds(15),
+    Cut::Syncs(40),
+    Cut::Milliseconds(25),
+    Cut::Syncs(3),
+    Cut::Syncs(90),
+    Cut::Milliseconds(40),
+    Cut::Syncs(25),
+    Cut::Syncs(150),
+    Cut::Milliseconds(60),
+    Cut::Syncs(60),
+];
 
 /// Bound of one round.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -71,14 +96,14 @@ fn acknowledged_entries_and_votes_survive_power_cuts() {
     file.set_len(1 << 30).unwrap();
     run("mkfs.ext4", &["-q", "-F", image.to_str().unwrap()]);
     let mut acknowledged = Acknowledged::default();
-    for (round, syncs) in CUTS.into_iter().enumerate() {
+    for (round, cut) in CUTS.into_iter().enumerate() {
         let started = Instant::now();
         let copy = folder.join(format!("image-{}", round + 1));
         {
             let disk = Disk::mount(&image, &folder.join(format!("disk-{round}")));
             write_and_cut(
                 &disk.at.join("journal"),
-                syncs,
+                cut,
                 &image,
                 &copy,
                 &mut acknowledged,
@@ -89,7 +114,7 @@ fn acknowledged_entries_and_votes_survive_power_cuts() {
         let disk = Disk::mount(&image, &folder.join(format!("disk-{round}-after")));
         check(&disk.at.join("journal"), &acknowledged, round);
         eprintln!(
-            "round {round}: {acknowledged:?}, nothing lost, {:?}",
+            "round {round}, {cut:?}: {acknowledged:?}, nothing lost, {:?}",
             started.elapsed()
         );
     }
@@ -133,14 +158,8 @@ impl Drop for Writer {
     }
 }
 
-/// Runs the writer until it has acknowledged `syncs` syncs, and copies the image to `copy` at that moment.
-fn write_and_cut(
-    dir: &Path,
-    syncs: u64,
-    image: &Path,
-    copy: &Path,
-    acknowledged: &mut Acknowledged,
-) {
+/// Runs the writer up to `cut`, and copies the image to `copy` at that moment.
+fn write_and_cut(dir: &Path, cut: Cut, image: &Path, copy: &Path, acknowledged: &mut Acknowledged) {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args([
             "power_cut::writer",
@@ -163,13 +182,18 @@ fn write_and_cut(
     });
     let deadline = Instant::now() + PATIENCE;
     let mut seen = 0;
-    while seen < syncs {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let line = received
-            .recv_timeout(left)
-            .expect("the writer stopped or hangs");
-        seen += u64::from(line.starts_with("synced "));
-        acknowledged.note(&line);
+    match cut {
+        Cut::Milliseconds(after) => std::thread::sleep(Duration::from_millis(after)),
+        Cut::Syncs(syncs) => {
+            while seen < syncs {
+                let left = deadline.saturating_duration_since(Instant::now());
+                let line = received
+                    .recv_timeout(left)
+                    .expect("the writer stopped or hangs");
+                seen += u64::from(line.starts_with("synced "));
+                acknowledged.note(&line);
+            }
+        }
     }
     kill_process(pid, Signal::STOP).unwrap();
     while !is_stopped(writer.0.id()) {

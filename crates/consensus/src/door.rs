@@ -1,0 +1,162 @@
+//! Who may talk to this node.
+//!
+//! Each call names the cluster, the sender and the receiver with the uuids of their data
+//! directories. So a call never reaches another cluster at a reused address, and a wiped member,
+//! which has a new uuid, neither gets nor gives votes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use openraft::async_runtime::watch::WatchReceiver;
+use tonic::Status;
+use uuid::Uuid;
+use vesta_journal::Journal;
+use vesta_proto::raft as wire;
+
+use crate::codec;
+use crate::complaints::Complaints;
+use crate::config::Peer;
+use crate::failure::Failure;
+use crate::me::{LateMetrics, Me};
+
+/// Checks the header of every call.
+pub(crate) struct Door {
+    pub(crate) me: Arc<Me>,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) metrics: LateMetrics,
+    /// The configured masters by rising id.
+    pub(crate) peers: Vec<Peer>,
+    /// Started with `form`.
+    pub(crate) form: bool,
+    pub(crate) failure: Failure,
+    pub(crate) complaints: Complaints,
+    pub(crate) closed: AtomicBool,
+}
+
+impl Door {
+    /// Whether this node would take part in forming a cluster now.
+    pub(crate) fn is_forming(&self) -> bool {
+        self.form && self.me.cluster().is_none()
+    }
+
+    /// After this every call is refused.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
+    /// Lets a call in, or says why not. The first call to a directory that belongs to no cluster
+    /// makes it a member, durably, before it is answered.
+    pub(crate) async fn admit(&self, header: Option<&wire::Header>) -> Result<(), Status> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Status::unavailable("this node is shutting down"));
+        }
+        if requests_are_lost(self.me.node_id) {
+            return std::future::pending().await;
+        }
+        let header = header.ok_or_else(|| Status::invalid_argument("the call has no header"))?;
+        match self.check(header) {
+            Ok(None) => Ok(()),
+            Ok(Some(cluster)) => self.join(cluster).await,
+            Err(reason) => {
+                self.complain(header.sender_id, &reason);
+                Err(Status::failed_precondition(reason))
+            }
+        }
+    }
+
+    /// `Some` is the cluster to join first.
+    fn check(&self, header: &wire::Header) -> Result<Option<Uuid>, String> {
+        let uuid = |what, bytes: &[u8]| codec::uuid(what, bytes).map_err(|error| error.to_string());
+        let cluster = uuid("the cluster id", &header.cluster_id)?;
+        let sender = uuid("the sender's directory", &header.sender_directory)?;
+        let receiver = uuid("the receiver's directory", &header.receiver_directory)?;
+        let me = &self.me;
+        if header.receiver_id != me.node_id {
+            let (meant, own) = (header.receiver_id, me.node_id);
+            return Err(format!(
+                "the call is for node {meant}, and this is node {own}"
+            ));
+        }
+        if receiver != me.directory {
+            return Err(format!(
+                "the call is for node {} with data directory {receiver}, and this one has {}: a \
+                 directory that was replaced does not come back under the same node id; let it be \
+                 joined under a new one",
+                me.node_id, me.directory
+            ));
+        }
+        match me.cluster() {
+            Some(own) if own != cluster => Err(format!(
+                "the call is from cluster {cluster}, and this node belongs to {own}"
+            )),
+            Some(_) => self.check_sender(header.sender_id, sender).map(|()| None),
+            None if self.form
+                && !self
+                    .peers
+                    .iter()
+                    .any(|peer| peer.node_id == header.sender_id) =>
+            {
+                Err(format!(
+                    "node {} is not among the masters that this node is to form a cluster with",
+                    header.sender_id
+                ))
+            }
+            // The sender knows this directory's uuid: it has asked us, and chosen us.
+            None => Ok(Some(cluster)),
+        }
+    }
+
+    fn check_sender(&self, sender_id: u64, directory: Uuid) -> Result<(), String> {
+        let known = self.metrics.get().and_then(|metrics| {
+            let metrics = metrics.borrow_watched();
+            metrics
+                .membership_config
+                .get_node(&sender_id)
+                .map(|member| member.directory)
+        });
+        match known {
+            Some(known) if known != directory => Err(format!(
+                "node {sender_id} is a member with data directory {known}, and this call comes \
+                 from {directory}"
+            )),
+            // Members that this node has not heard of yet may call it: it may be behind.
+            _ => Ok(()),
+        }
+    }
+
+    async fn join(&self, cluster: Uuid) -> Result<(), Status> {
+        let (me, journal) = (self.me.clone(), self.journal.clone());
+        let joined = tokio::task::spawn_blocking(move || me.join(&journal, cluster, None)).await;
+        let error = match joined {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        self.failure.report(format!(
+            "could not become a member of cluster {cluster}: {error}"
+        ));
+        Err(Status::internal(error))
+    }
+
+    fn complain(&self, sender: u64, reason: &str) {
+        if self.complaints.is_new(&format!("{sender}: {reason}")) {
+            tracing::warn!(
+                node = self.me.node_id,
+                sender,
+                reason,
+                "raft.refuse: a call is refused"
+            );
+        }
+    }
+}
+
+/// Fault for tests: calls to this node get lost.
+#[cfg(debug_assertions)]
+fn requests_are_lost(node_id: u64) -> bool {
+    fail::eval(&format!("raft.requests.{node_id}"), |_| ()).is_some()
+}
+
+#[cfg(not(debug_assertions))]
+fn requests_are_lost(_node_id: u64) -> bool {
+    false
+}

@@ -1,0 +1,173 @@
+//! One thread that makes things durable in the order in which they were asked for.
+//!
+//! Appends return to openraft at once and are durable later; whatever was appended while one sync
+//! ran shares the next. Everything else that writes goes through the same queue, because to
+//! openraft a vote that is durable means that every append before it is durable too.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+
+use openraft::storage::IOFlushed;
+use tokio::sync::oneshot;
+use vesta_journal::{Journal, JournalError, Vote};
+
+use crate::failure::Failure;
+use crate::types::TypeConfig;
+
+type Done = oneshot::Sender<Result<(), String>>;
+
+enum Job {
+    /// Entries were put into the journal; call back when they are durable.
+    Appended(IOFlushed<TypeConfig>),
+    Vote(Vote, Done),
+    Committed(u64),
+    TruncateFrom(u64, Done),
+    PurgeTo {
+        index: u64,
+        marker: Vec<u8>,
+        done: Done,
+    },
+}
+
+/// The queue of the flusher thread. When the last clone is dropped the thread ends.
+#[derive(Clone)]
+pub(crate) struct Flusher {
+    jobs: Sender<Job>,
+}
+
+impl Flusher {
+    /// Starts the thread; joining it waits until it has let go of the journal.
+    pub(crate) fn start(
+        journal: Arc<Journal>,
+        failure: Failure,
+    ) -> io::Result<(Flusher, JoinHandle<()>)> {
+        let (jobs, queue) = channel();
+        let worker = Worker {
+            journal,
+            failure,
+            waiting: Vec::new(),
+            committed: None,
+        };
+        let thread = std::thread::Builder::new()
+            .name("raft-flusher".into())
+            .spawn(move || worker.run(&queue))?;
+        Ok((Flusher { jobs }, thread))
+    }
+
+    pub(crate) fn appended(&self, callback: IOFlushed<TypeConfig>) {
+        if let Err(lost) = self.jobs.send(Job::Appended(callback))
+            && let Job::Appended(callback) = lost.0
+        {
+            callback.io_completed(Err(ended()));
+        }
+    }
+
+    /// Only a hint, written when there is time for it.
+    pub(crate) fn committed(&self, index: u64) {
+        // A flusher that has ended has told the node why.
+        let _ = self.jobs.send(Job::Committed(index));
+    }
+
+    pub(crate) async fn save_vote(&self, vote: Vote) -> io::Result<()> {
+        self.ask(|done| Job::Vote(vote, done)).await
+    }
+
+    pub(crate) async fn truncate_from(&self, index: u64) -> io::Result<()> {
+        self.ask(|done| Job::TruncateFrom(index, done)).await
+    }
+
+    pub(crate) async fn purge_to(&self, index: u64, marker: Vec<u8>) -> io::Result<()> {
+        self.ask(|done| Job::PurgeTo {
+            index,
+            marker,
+            done,
+        })
+        .await
+    }
+
+    async fn ask(&self, job: impl FnOnce(Done) -> Job) -> io::Result<()> {
+        let (done, answer) = oneshot::channel();
+        self.jobs.send(job(done)).map_err(|_| ended())?;
+        answer.await.map_err(|_| ended())?.map_err(io::Error::other)
+    }
+}
+
+fn ended() -> io::Error {
+    io::Error::other("the journal's flusher has ended")
+}
+
+struct Worker {
+    journal: Arc<Journal>,
+    failure: Failure,
+    /// Callbacks of appends that no sync has covered yet, oldest first.
+    waiting: Vec<IOFlushed<TypeConfig>>,
+    /// The highest committed index not handed to the journal yet.
+    committed: Option<u64>,
+}
+
+impl Worker {
+    fn run(mut self, queue: &Receiver<Job>) {
+        while let Ok(first) = queue.recv() {
+            self.take(first);
+            while let Ok(next) = queue.try_recv() {
+                self.take(next);
+            }
+            self.flush();
+            if let Some(index) = self.committed.take() {
+                // Only after the sync: an index must not be noted above what is durable here.
+                let noted = self.journal.note_committed(index);
+                self.watch("note the committed index", noted).ok();
+            }
+        }
+    }
+
+    fn take(&mut self, job: Job) {
+        match job {
+            Job::Appended(callback) => self.waiting.push(callback),
+            Job::Committed(index) => self.committed = self.committed.max(Some(index)),
+            Job::Vote(vote, done) => {
+                self.flush();
+                let saved = self.journal.save_vote(vote);
+                done.send(self.watch("save the vote", saved)).ok();
+            }
+            Job::TruncateFrom(index, done) => {
+                self.flush();
+                let cut = self.journal.truncate_from(index);
+                done.send(self.watch("cut the end of the log", cut)).ok();
+            }
+            Job::PurgeTo {
+                index,
+                marker,
+                done,
+            } => {
+                self.flush();
+                let purged = self.journal.purge_to(index, marker);
+                done.send(self.watch("cut the beginning of the log", purged))
+                    .ok();
+            }
+        }
+    }
+
+    /// One sync for everything appended so far, then the callbacks in order.
+    fn flush(&mut self) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let synced = self.journal.sync();
+        let synced = self.watch("sync the log", synced);
+        for callback in self.waiting.drain(..) {
+            callback.io_completed(synced.clone().map_err(io::Error::other));
+        }
+    }
+
+    /// After a failed write nothing may be retried: the node stops.
+    fn watch(&self, what: &str, result: Result<(), JournalError>) -> Result<(), String> {
+        result.map_err(|error| {
+            let text = format!("could not {what}: {error}");
+            self.failure.report(text.clone());
+            text
+        })
+    }
+}

@@ -1,0 +1,64 @@
+//! Who this node is, as its identity file says.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use uuid::Uuid;
+use vesta_journal::{Journal, JournalError};
+use vesta_proto::raft as wire;
+
+use crate::types::Member;
+
+/// This node's identity. The cluster id is set at most once in the life of a data directory.
+pub(crate) struct Me {
+    pub(crate) node_id: u64,
+    pub(crate) directory: Uuid,
+    cluster: watch::Sender<Option<Uuid>>,
+}
+
+impl Me {
+    pub(crate) fn new(node_id: u64, identity: &vesta_journal::Identity) -> Self {
+        Me {
+            node_id,
+            directory: identity.directory_uuid,
+            cluster: watch::Sender::new(identity.cluster_id),
+        }
+    }
+
+    pub(crate) fn cluster(&self) -> Option<Uuid> {
+        *self.cluster.borrow()
+    }
+
+    pub(crate) fn watch_cluster(&self) -> watch::Receiver<Option<Uuid>> {
+        self.cluster.subscribe()
+    }
+
+    /// Becomes a member, on disk first. Blocks for the length of a sync.
+    pub(crate) fn join(
+        &self,
+        journal: &Journal,
+        cluster: Uuid,
+        founding: Option<Vec<u8>>,
+    ) -> Result<(), JournalError> {
+        journal.join(cluster, self.node_id, founding)?;
+        self.cluster
+            .send_if_modified(|current| current.replace(cluster) != Some(cluster));
+        tracing::info!(node = self.node_id, %cluster, "raft.join: this directory is now a member");
+        Ok(())
+    }
+
+    /// What every call to `receiver` carries; `None` while this node belongs to no cluster and has
+    /// nothing to say.
+    pub(crate) fn header(&self, receiver: u64, member: &Member) -> Option<wire::Header> {
+        Some(wire::Header {
+            cluster_id: self.cluster()?.as_bytes().to_vec(),
+            sender_id: self.node_id,
+            sender_directory: self.directory.as_bytes().to_vec(),
+            receiver_id: receiver,
+            receiver_directory: member.directory.as_bytes().to_vec(),
+        })
+    }
+}
+
+/// The metrics of the Raft core, available once it is built.
+pub(crate) type LateMetrics = Arc<std::sync::OnceLock<crate::types::MetricsWatch>>;

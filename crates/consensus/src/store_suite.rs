@@ -1,0 +1,129 @@
+//! openraft's own suite for stores, run on ours over a real journal.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use openraft::storage::{RaftLogReader, RaftLogStorage, RaftLogStorageExt};
+use openraft::testing::log::{StoreBuilder, Suite};
+use openraft::{EntryPayload, StorageError};
+use tempfile::TempDir;
+use vesta_journal::Journal;
+
+use crate::applier::Applier;
+use crate::codec;
+use crate::failure::Failure;
+use crate::flusher::Flusher;
+use crate::limits::APPEND_BYTES;
+use crate::log_store::LogStore;
+use crate::machine::StateMachine;
+use crate::types::{Command, Entry, TypeConfig};
+
+/// Remembers nothing.
+struct Nothing;
+
+impl StateMachine for Nothing {
+    fn apply(&mut self, _: u64, _: u64, _: &[u8]) -> Result<Vec<u8>, String> {
+        Ok(Vec::new())
+    }
+    fn applied(&mut self, _: u64) {}
+    fn snapshot(&self) -> Result<Vec<u8>, String> {
+        Ok(b"nothing".to_vec())
+    }
+    fn restore(&mut self, _: u64, snapshot: &[u8]) -> Result<(), String> {
+        (snapshot == b"nothing")
+            .then_some(())
+            .ok_or_else(|| "not mine".to_owned())
+    }
+}
+
+fn build() -> (TempDir, Arc<Journal>, LogStore, Applier, JoinHandle<()>) {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Arc::new(Journal::open(&dir.path().join("data")).unwrap());
+    let failure = Failure::new();
+    let (flusher, thread) = Flusher::start(journal.clone(), failure.clone()).unwrap();
+    let log = LogStore::new(journal.clone(), flusher);
+    let applier = Applier::new(journal.clone(), Box::new(Nothing), failure);
+    (dir, journal, log, applier, thread)
+}
+
+struct Builder;
+
+impl StoreBuilder<TypeConfig, LogStore, Applier, TempDir> for Builder {
+    async fn build(&self) -> Result<(TempDir, LogStore, Applier), StorageError<TypeConfig>> {
+        let (dir, _journal, log, applier, _thread) = build();
+        Ok((dir, log, applier))
+    }
+}
+
+#[test]
+fn the_store_passes_the_suite_of_openraft() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(Suite::test_all(Builder)).unwrap();
+}
+
+fn entries(range: std::ops::Range<u64>, bytes: usize) -> Vec<Entry> {
+    let payload = || EntryPayload::Normal(Command(vec![1; bytes].into()));
+    range
+        .map(|index| Entry {
+            log_id: codec::log_id(1, index),
+            payload: payload(),
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn what_was_appended_is_there_after_the_store_is_opened_again() {
+    let (dir, journal, mut log, applier, thread) = build();
+    log.blocking_append(entries(0..20, 10_000)).await.unwrap();
+    log.truncate_after(Some(codec::log_id(1, 14)))
+        .await
+        .unwrap();
+    drop((log, journal, applier));
+    thread.join().unwrap();
+
+    let journal = Arc::new(Journal::open(&dir.path().join("data")).unwrap());
+    let (flusher, _thread) = Flusher::start(journal.clone(), Failure::new()).unwrap();
+    let mut log = LogStore::new(journal, flusher);
+    let state = log.get_log_state().await.unwrap();
+    assert_eq!(state.last_purged_log_id, None);
+    assert_eq!(state.last_log_id, Some(codec::log_id(1, 14)));
+    let mut reader = log.get_log_reader().await;
+    assert_eq!(
+        reader.try_get_log_entries(..).await.unwrap(),
+        entries(0..15, 10_000)
+    );
+}
+
+#[tokio::test]
+async fn a_read_for_replication_stops_at_the_size_of_an_append_but_gives_at_least_one_entry() {
+    let (_dir, _journal, mut log, _applier, _thread) = build();
+    log.blocking_append(entries(0..5, APPEND_BYTES / 2))
+        .await
+        .unwrap();
+    log.blocking_append(entries(5..6, APPEND_BYTES * 2))
+        .await
+        .unwrap();
+    let mut reader = log.get_log_reader().await;
+    assert_eq!(reader.limited_get_log_entries(0, 6).await.unwrap().len(), 1);
+    assert_eq!(reader.limited_get_log_entries(5, 6).await.unwrap().len(), 1);
+    assert_eq!(reader.limited_get_log_entries(6, 6).await.unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn a_log_that_continues_far_behind_a_received_snapshot_begins_there() {
+    let (_dir, _journal, mut log, _applier, _thread) = build();
+    log.blocking_append(entries(0..3, 10)).await.unwrap();
+    // openraft purges to the snapshot's end, which this log never had.
+    log.purge(codec::log_id(1, 99)).await.unwrap();
+    let state = log.get_log_state().await.unwrap();
+    assert_eq!(state.last_log_id, Some(codec::log_id(1, 99)));
+    log.blocking_append(entries(100..102, 10)).await.unwrap();
+    let mut reader = log.get_log_reader().await;
+    assert_eq!(
+        reader.try_get_log_entries(..).await.unwrap(),
+        entries(100..102, 10)
+    );
+}

@@ -1,0 +1,144 @@
+//! Masters come and go.
+
+use vesta_consensus::{MembershipError, Peer, Role};
+
+use crate::cluster::{BOUND, Cluster, free_address, fresh_ids, peer};
+
+/// A cluster, and one more master that waits to be joined.
+async fn with_newcomer(size: u64) -> (Cluster, Peer) {
+    let mut cluster = Cluster::formed(size).await;
+    let newcomer = peer(fresh_ids(1)[0], free_address());
+    cluster.peers.push(newcomer.clone());
+    cluster.start(newcomer.node_id, false).await;
+    (cluster, newcomer)
+}
+
+#[tokio::test]
+async fn an_empty_master_is_joined_becomes_a_voter_and_replaces_another() {
+    let (mut cluster, newcomer) = with_newcomer(3).await;
+    let leader = cluster.leader().await;
+    cluster
+        .node(leader)
+        .add_member(newcomer.clone(), BOUND)
+        .await
+        .unwrap();
+    let id = newcomer.node_id;
+    cluster.sees(id, "first").await;
+    assert_eq!(
+        cluster.node(id).cluster_id(),
+        cluster.node(leader).cluster_id()
+    );
+    cluster
+        .wait(id, "votes", |status| status.role == Role::Follower)
+        .await;
+    // Again changes nothing.
+    cluster
+        .node(leader)
+        .add_member(newcomer, BOUND)
+        .await
+        .unwrap();
+
+    let gone = cluster
+        .ids()
+        .into_iter()
+        .find(|one| *one != leader && *one != id)
+        .unwrap();
+    cluster
+        .node(leader)
+        .remove_member(gone, BOUND)
+        .await
+        .unwrap();
+    let status = cluster.node(leader).status();
+    assert_eq!(
+        status.members.iter().filter(|member| member.voter).count(),
+        3
+    );
+    cluster.stop(gone).await;
+    cluster.peers.retain(|peer| peer.node_id != gone);
+
+    cluster.stop(leader).await;
+    cluster.write("with the newcomer's vote").await;
+    cluster.sees(id, "with the newcomer's vote").await;
+}
+
+#[tokio::test]
+async fn a_sole_master_grows_to_two() {
+    let (cluster, newcomer) = with_newcomer(1).await;
+    let leader = cluster.ids()[0];
+    assert!(cluster.node(leader).status().sole_voter);
+    cluster
+        .node(leader)
+        .add_member(newcomer.clone(), BOUND)
+        .await
+        .unwrap();
+    cluster.write("to both").await;
+    cluster.sees(newcomer.node_id, "to both").await;
+    assert!(!cluster.node(leader).status().sole_voter);
+}
+
+#[tokio::test]
+async fn who_is_not_what_was_said_is_not_added() {
+    let (cluster, newcomer) = with_newcomer(1).await;
+    let leader = cluster.ids()[0];
+    let node = cluster.node(leader);
+    let wrong_id = Peer {
+        node_id: newcomer.node_id + 1000,
+        ..newcomer.clone()
+    };
+    let nobody = Peer {
+        raft_addr: free_address().to_string(),
+        ..newcomer.clone()
+    };
+    let nonsense = Peer {
+        raft_addr: "not an address".into(),
+        ..newcomer
+    };
+    for peer in [wrong_id, nobody, nonsense] {
+        let refused = node.add_member(peer.clone(), BOUND).await;
+        assert!(
+            matches!(refused, Err(MembershipError::Refused(_))),
+            "{peer:?}: {refused:?}"
+        );
+    }
+    assert_eq!(node.status().members.len(), 1);
+}
+
+#[tokio::test]
+async fn a_master_that_waits_to_form_its_own_cluster_is_not_taken_over() {
+    let mut cluster = Cluster::formed(1).await;
+    let leader = cluster.ids()[0];
+    let mut other = Cluster::new(2);
+    let forming = other.ids()[0];
+    other.start(forming, true).await;
+    let target = other.peers[0].clone();
+    let refused = cluster.node(leader).add_member(target, BOUND).await;
+    assert!(
+        matches!(refused, Err(MembershipError::Refused(_))),
+        "{refused:?}"
+    );
+    cluster.stop(leader).await;
+}
+
+#[tokio::test]
+async fn the_last_voter_cannot_be_removed() {
+    let cluster = Cluster::formed(1).await;
+    let id = cluster.ids()[0];
+    let refused = cluster.node(id).remove_member(id, BOUND).await;
+    assert!(
+        matches!(refused, Err(MembershipError::Refused(_))),
+        "{refused:?}"
+    );
+    cluster.write("goes on").await;
+}
+
+#[tokio::test]
+async fn only_the_leader_changes_the_members() {
+    let cluster = Cluster::formed(3).await;
+    let leader = cluster.leader().await;
+    let follower = cluster.ids().into_iter().find(|id| *id != leader).unwrap();
+    let refused = cluster.node(follower).remove_member(leader, BOUND).await;
+    match refused {
+        Err(MembershipError::NotLeader { leader: Some(hint) }) => assert_eq!(hint.node_id, leader),
+        other => panic!("{other:?}"),
+    }
+}

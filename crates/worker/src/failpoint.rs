@@ -1,0 +1,78 @@
+//! Failpoints that hold an asynchronous task without blocking its thread. In release builds there are
+//! none.
+
+/// Holds the caller at the failpoint `name`: `return` until it is switched off, `return(MS)` for so many
+/// milliseconds, `N*return` for N steps of 20 ms. Blocking actions (`pause`, `sleep`) are for
+/// [`point`].
+pub(crate) async fn hold(name: &'static str) {
+    #[cfg(debug_assertions)]
+    {
+        use std::time::Duration;
+        const STEP: Duration = Duration::from_millis(20);
+        while let Some(millis) = evaluate(name) {
+            match millis.and_then(|text| text.parse().ok()) {
+                Some(millis) => return tokio::time::sleep(Duration::from_millis(millis)).await,
+                None => tokio::time::sleep(STEP).await,
+            }
+        }
+    }
+    #[cfg(not(debug_assertions))]
+    let _ = name;
+}
+
+#[cfg(debug_assertions)]
+fn evaluate(name: &str) -> Option<Option<String>> {
+    fail::fail_point!(name, Some);
+    None
+}
+
+/// Whether the failpoint `name` is set to `return`.
+pub(crate) fn is_on(name: &'static str) -> bool {
+    #[cfg(debug_assertions)]
+    return evaluate(name).is_some();
+    #[cfg(not(debug_assertions))]
+    {
+        let _ = name;
+        false
+    }
+}
+
+/// The failpoint `name` where a thread may block.
+pub(crate) fn point(name: &'static str) {
+    #[cfg(debug_assertions)]
+    fail::fail_point!(name);
+    #[cfg(not(debug_assertions))]
+    let _ = name;
+}
+
+/// Sets what the environment variable `FAILPOINTS` asks for (`name=actions;…`), for a process whose
+/// `main` may not have done so.
+pub(crate) fn from_environment() {
+    #[cfg(debug_assertions)]
+    for setting in std::env::var("FAILPOINTS").unwrap_or_default().split(';') {
+        if let Some((name, actions)) = setting.split_once('=')
+            && let Err(error) = fail::cfg(name.trim(), actions.trim())
+        {
+            tracing::warn!(name, actions, error, "failpoint not set");
+        }
+    }
+}
+
+#[cfg(all(test, debug_assertions))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_hold_ends_by_itself_or_when_it_is_switched_off() {
+        fail::cfg("worker.test_hold", "3*return").unwrap();
+        hold("worker.test_hold").await;
+        fail::cfg("worker.test_hold", "return(1)").unwrap();
+        hold("worker.test_hold").await;
+        fail::cfg("worker.test_hold", "return").unwrap();
+        let held = tokio::spawn(hold("worker.test_hold"));
+        tokio::task::yield_now().await;
+        assert!(!held.is_finished());
+        fail::remove("worker.test_hold");
+        held.await.unwrap();
+    }
+}

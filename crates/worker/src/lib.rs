@@ -1,0 +1,23 @@
+//! The worker: an agent that follows the leading master, and one small supervisor process per driver
+//! or executor.
+//!
+//! [`reconcile`] decides and does no IO; [`agent`] carries out, one task per instance and one session
+//! per master; [`supervisor`] is the process that executes an instance at most once, ever; [`store`]
+//! is the worker's directory. Each instance's records on disk are its truth: what supervisors say on
+//! their pipes are only hints to read them again.
+
+pub mod agent;
+pub mod clock;
+pub mod config;
+pub mod error;
+pub(crate) mod failpoint;
+mod files;
+mod process;
+pub mod reconcile;
+pub mod store;
+pub mod supervisor;
+
+pub use agent::run;
+pub use config::Config;
+pub use error::WorkerError;
+pub use supervisor::supervise;

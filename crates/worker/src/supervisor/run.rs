@@ -1,0 +1,215 @@
+//! The life of one instance: its runs, restarts and end.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::{Child, Command};
+use std::time::Duration;
+
+use rustix::process::Signal as Kill;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
+use uuid::Uuid;
+use vesta_types::Exit;
+
+use super::backoff::Backoff;
+use super::{artifacts, environment, reap};
+use crate::clock;
+use crate::failpoint;
+use crate::process::{Process, signal_group};
+use crate::store::freshness;
+use crate::store::instance::{Outcome, Running, Started, ending};
+use crate::store::{InstanceDir, InstanceOrder};
+
+/// How often a restart that waits for a fresh confirmation looks again.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// One instance, and the signals that its supervisor gets.
+pub(super) struct Supervisor {
+    dir: InstanceDir,
+    order: InstanceOrder,
+    boot: Uuid,
+    terminate: Signal,
+    child: Signal,
+    /// It was told to end.
+    stopped: bool,
+}
+
+impl Supervisor {
+    pub(super) fn new(
+        dir: InstanceDir,
+        order: InstanceOrder,
+        boot: Uuid,
+    ) -> io::Result<Supervisor> {
+        let terminate = signal(SignalKind::terminate())?;
+        let child = signal(SignalKind::child())?;
+        Ok(Supervisor { dir, order, boot, terminate, child, stopped: false })
+    }
+
+    /// Executes the instance until it has ended for good, or finds that it never may be executed.
+    pub(super) async fn supervise(&mut self) -> io::Result<()> {
+        let Some(artifacts) = self.place_artifacts().await else {
+            self.dir.revoke("it was stopped before it was started")?;
+            return Ok(());
+        };
+        let mut backoff = Backoff::new(self.order.restart_backoff);
+        for restart in 0.. {
+            // Whoever creates this first wins: an agent that revokes the instance, or this.
+            if !self.dir.start(restart, &Started::Executed)? {
+                return Ok(());
+            }
+            failpoint::point("worker.after_started_record");
+            let begun = Instant::now();
+            let outcome = match &artifacts {
+                Ok(artifacts) => self.run(restart, artifacts).await,
+                Err(error) => could_not_run(error.clone()),
+            };
+            let outcome = self.with_stop(outcome);
+            if !(self.order.run.supervise && has_failed(&outcome)) {
+                return self.end(restart, outcome);
+            }
+            self.dir.write_exit(restart, &ending(outcome.clone(), false))?;
+            tell_agent();
+            let wait = backoff.after(begun.elapsed());
+            if self.is_stopped_within(wait).await {
+                let outcome = self.with_stop(outcome);
+                return self.end(restart, outcome);
+            }
+        }
+        Ok(())
+    }
+
+    fn end(&self, restart: u32, outcome: Outcome) -> io::Result<()> {
+        self.dir.write_exit(restart, &ending(outcome, true))?;
+        tell_agent();
+        Ok(())
+    }
+
+    /// The paths of the artifacts, or why one could not be put in place; `None` if it was told to end
+    /// meanwhile.
+    async fn place_artifacts(&mut self) -> Option<Result<Vec<PathBuf>, String>> {
+        let (artifacts, work) =
+            (self.order.run.launch.artifacts.clone(), self.dir.work_path());
+        let copying = tokio::task::spawn_blocking(move || artifacts::place(&artifacts, &work));
+        tokio::select! {
+            biased;
+            _ = self.terminate.recv() => { self.stopped = true; None }
+            placed = copying => Some(placed.unwrap_or_else(|error| Err(error.to_string()))),
+        }
+    }
+
+    /// One run, from the last look at the confirmation to the end of its whole group.
+    async fn run(&mut self, restart: u32, artifacts: &[PathBuf]) -> Outcome {
+        let mut command = match environment::command(&self.dir, &self.order, restart, artifacts) {
+            Ok(command) => command,
+            Err(error) => return could_not_run(error),
+        };
+        // The last look before exec. The records are written already: syncing them may take long.
+        while !freshness::is_fresh(self.dir.root(), self.boot, self.order.order_ttl) {
+            if restart == 0 {
+                let ttl = self.order.order_ttl;
+                let reason = format!("too late: no heartbeat of the last {ttl:?} is confirmed");
+                return Outcome::NeverRan { reason };
+            }
+            if self.is_stopped_within(LOOK_AGAIN).await {
+                return Outcome::Exited(Exit::default());
+            }
+        }
+        let child = match spawn(&mut command) {
+            Ok(child) => child,
+            Err(error) => return could_not_run(error),
+        };
+        self.record(restart, &child);
+        tell_agent();
+        let (code, signal) = self.wait(child.id()).await;
+        reap::end_descendants().await;
+        Outcome::Exited(Exit { code, signal, killed: false, error: None })
+    }
+
+    fn record(&self, restart: u32, child: &Child) {
+        let Some(process) = Process::of(child.id()) else { return };
+        let running = Running { process, since: clock::wall() };
+        if let Err(error) = self.dir.write_pid(restart, &running) {
+            eprintln!("cannot record pid {}: {error}", child.id());
+        }
+    }
+
+    /// Waits for the process `pid`, and ends it when told to: TERM, grace, KILL, each to its group.
+    async fn wait(&mut self, pid: u32) -> (Option<i32>, Option<i32>) {
+        let mut kill_at = None;
+        if self.stopped {
+            kill_at = Some(self.terminate_group(pid));
+        }
+        loop {
+            match reap::reap(pid) {
+                Ok(Some(end)) => return end,
+                Ok(None) => {}
+                Err(error) => {
+                    eprintln!("cannot wait for pid {pid}: {error}");
+                    return (None, None);
+                }
+            }
+            let due = kill_at.unwrap_or_else(Instant::now);
+            tokio::select! {
+                _ = self.child.recv() => {}
+                _ = self.terminate.recv(), if !self.stopped => {
+                    self.stopped = true;
+                    kill_at = Some(self.terminate_group(pid));
+                }
+                () = tokio::time::sleep_until(due), if kill_at.is_some() => {
+                    kill_at = None;
+                    signal_group(pid, Kill::KILL);
+                }
+            }
+        }
+    }
+
+    /// When the group is to be killed.
+    fn terminate_group(&self, pid: u32) -> Instant {
+        signal_group(pid, Kill::TERM);
+        Instant::now() + self.order.kill_grace
+    }
+
+    /// Waits; `true` as soon as it is told to end.
+    async fn is_stopped_within(&mut self, time: Duration) -> bool {
+        tokio::select! {
+            _ = self.terminate.recv(), if !self.stopped => self.stopped = true,
+            () = tokio::time::sleep(time), if !self.stopped => {}
+            else => {}
+        }
+        self.stopped
+    }
+
+    /// Marks an end that was asked for.
+    fn with_stop(&self, outcome: Outcome) -> Outcome {
+        match outcome {
+            Outcome::Exited(exit) if self.stopped && exit.error.is_none() => {
+                Outcome::Exited(Exit { killed: true, ..exit })
+            }
+            other => other,
+        }
+    }
+}
+
+fn spawn(command: &mut Command) -> Result<Child, String> {
+    command.spawn().map_err(|error| {
+        let program = command.get_program();
+        format!("cannot run the program {program:?}: {error}")
+    })
+}
+
+/// Whether a supervised instance is started again after this: a program that can't be run at all would
+/// not do better the next time.
+fn has_failed(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Exited(exit)
+        if !exit.is_success() && !exit.killed && exit.error.is_none())
+}
+
+fn could_not_run(error: String) -> Outcome {
+    Outcome::Exited(Exit { error: Some(error), ..Exit::default() })
+}
+
+/// A hint to read the records again. The agent may be gone.
+fn tell_agent() {
+    let mut out = io::stdout();
+    let _ = out.write_all(b"\n").and_then(|()| out.flush());
+}

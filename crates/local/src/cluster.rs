@@ -1,0 +1,292 @@
+//! Masters and workers as real processes.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+
+use crate::error::LocalError;
+use crate::leftovers;
+use crate::node::{Node, Role};
+use crate::options::Options;
+use crate::ports::Ports;
+use crate::wait::wait_until;
+
+/// How long a worker may take to end what it launched.
+const WORKER_GRACE: Duration = Duration::from_secs(20);
+
+/// How long a master may take to hand over and end.
+const MASTER_GRACE: Duration = Duration::from_secs(5);
+
+/// Workers that can be added later.
+const SPARE: usize = 16;
+
+/// A cluster of real processes on loopback. Dropping it kills them, and all that its workers launched.
+#[derive(Debug)]
+pub struct Cluster {
+    /// The masters; the number of each is its Raft node id.
+    pub masters: Vec<Node>,
+    /// The workers.
+    pub workers: Vec<Node>,
+    options: Options,
+    dir: PathBuf,
+    temporary: Option<TempDir>,
+    ports: Ports,
+}
+
+impl Cluster {
+    /// Writes the configuration of every process and starts them all. Their being ready is
+    /// [`Cluster::ready`]'s to say.
+    ///
+    /// # Errors
+    /// When the options make no sense, no port is free, or a process can't be started. What was started
+    /// already is killed.
+    pub fn start(options: Options) -> Result<Cluster, LocalError> {
+        let mut cluster = Cluster::prepare(options)?;
+        for node in cluster.masters.iter_mut().chain(&mut cluster.workers) {
+            node.start()?;
+        }
+        Ok(cluster)
+    }
+
+    /// As [`Cluster::start`], without starting any process: for those that are to start one by one, or
+    /// with failpoints.
+    ///
+    /// # Errors
+    /// As [`Cluster::start`].
+    pub fn prepare(options: Options) -> Result<Cluster, LocalError> {
+        if !matches!(options.masters, 1 | 3 | 5) {
+            let masters = options.masters;
+            return Err(LocalError::Options(format!(
+                "{masters} masters: 1, 3 or 5 are wanted"
+            )));
+        }
+        let (dir, temporary) = directory(&options)?;
+        let ports = options.masters * 2 + options.workers + SPARE;
+        let ports = Ports::take(ports).map_err(LocalError::Ports)?;
+        let mut cluster = Cluster {
+            masters: Vec::new(),
+            workers: Vec::new(),
+            options,
+            dir,
+            temporary,
+            ports,
+        };
+        cluster.add_masters()?;
+        for _ in 0..cluster.options.workers {
+            cluster.add_worker()?;
+        }
+        Ok(cluster)
+    }
+
+    fn add_masters(&mut self) -> Result<(), LocalError> {
+        let mut addresses = Vec::new();
+        for _ in 0..self.options.masters {
+            addresses.push((self.address()?, self.address()?));
+        }
+        let peer = |(at, (listen, raft)): (usize, &(SocketAddr, SocketAddr))| {
+            format!("{}={listen}/{raft}", at + 1)
+        };
+        let peers: Vec<String> = addresses.iter().enumerate().map(peer).collect();
+        for (at, (listen, raft)) in addresses.iter().enumerate() {
+            let node = self.node(Role::Master, at + 1, *listen);
+            let settings = self.master_settings(&node, *raft, &peers);
+            write(&node.config(), &settings)?;
+            self.masters.push(node);
+        }
+        Ok(())
+    }
+
+    /// Adds one more worker, not started yet; returns its index in `workers`.
+    ///
+    /// # Errors
+    /// When no port is left, or its configuration can't be written.
+    pub fn add_worker(&mut self) -> Result<usize, LocalError> {
+        let listen = self.address()?;
+        let at = self.workers.len();
+        let node = self.node(Role::Worker, at + 1, listen);
+        write(&node.config(), &self.worker_settings(&node))?;
+        self.workers.push(node);
+        Ok(at)
+    }
+
+    fn address(&mut self) -> Result<SocketAddr, LocalError> {
+        let port = self.ports.next().map_err(LocalError::Ports)?;
+        Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+    }
+
+    fn node(&self, role: Role, number: usize, address: SocketAddr) -> Node {
+        let Options { program, env, .. } = self.options.clone();
+        Node::new(role, number, address, program, self.dir.clone(), env)
+    }
+
+    fn master_settings(&self, node: &Node, raft: SocketAddr, peers: &[String]) -> toml::Table {
+        let options = &self.options;
+        let mut table = toml::Table::new();
+        let mut set = |name: &str, value: toml::Value| table.insert(name.to_owned(), value);
+        set("node_id", integer(node.number() as u64));
+        set("data_dir", path(&node.dir()));
+        set("listen", node.address().to_string().into());
+        set("raft_listen", raft.to_string().into());
+        set("peers", peers.to_vec().into());
+        set("form", true.into());
+        set("heartbeat_ms", millis(options.heartbeat));
+        set("election_min_ms", millis(options.election.0));
+        set("election_max_ms", millis(options.election.1));
+        set("time_scale", options.time_scale.into());
+        set("log", options.log.clone().into());
+        table.extend(options.master_settings.clone());
+        table
+    }
+
+    fn worker_settings(&self, node: &Node) -> toml::Table {
+        let options = &self.options;
+        let masters: Vec<String> = self
+            .masters
+            .iter()
+            .map(|master| master.address().to_string())
+            .collect();
+        let mut table = toml::Table::new();
+        let mut set = |name: &str, value: toml::Value| table.insert(name.to_owned(), value);
+        set("masters", masters.into());
+        set("dir", path(&node.dir()));
+        set("listen", node.address().to_string().into());
+        set("cores", integer(options.cores.into()));
+        set("memory", format!("{}m", options.memory_mib).into());
+        set("time_scale", options.time_scale.into());
+        set("log", options.log.clone().into());
+        table.extend(options.worker_settings.clone());
+        table
+    }
+
+    /// Where everything is kept.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Keeps the directory when the cluster is dropped.
+    pub fn keep_dir(&mut self) {
+        if let Some(temporary) = &mut self.temporary {
+            temporary.disable_cleanup(true);
+        }
+    }
+
+    /// `vesta://127.0.0.1:…,…`: every master.
+    pub fn master_url(&self) -> String {
+        let addresses: Vec<String> = self
+            .masters
+            .iter()
+            .map(|master| master.address().to_string())
+            .collect();
+        format!("vesta://{}", addresses.join(","))
+    }
+
+    /// The file that launched programs append to, see [`crate::ledger`].
+    pub fn ledger(&self) -> PathBuf {
+        self.dir.join("ledger")
+    }
+
+    /// Waits until every started process accepts connections.
+    ///
+    /// # Errors
+    /// At once when one has ended, with the end of its log; or when it takes longer than `timeout`.
+    pub async fn ready(&mut self, timeout: Duration) -> Result<(), LocalError> {
+        let mut failed = None;
+        let waiting = wait_until("every process to listen", timeout, async || {
+            for node in self.masters.iter_mut().chain(&mut self.workers) {
+                if let Err(error) = node.check() {
+                    failed = Some(error);
+                    return true;
+                }
+                if node.process().is_some() && TcpStream::connect(node.address()).await.is_err() {
+                    return false;
+                }
+            }
+            true
+        });
+        waiting.await?;
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Ends everything in order: workers first, which end what they launched and report it, then
+    /// masters; whoever takes too long is killed. Returns what had to be killed because no worker ended
+    /// it, each with its pid and command line: nothing, unless a worker was killed before.
+    ///
+    /// # Errors
+    /// When a signal can't be sent.
+    pub async fn stop_all(&mut self) -> Result<Vec<String>, LocalError> {
+        for (nodes, grace) in [
+            (&mut self.workers, WORKER_GRACE),
+            (&mut self.masters, MASTER_GRACE),
+        ] {
+            for node in nodes.iter_mut() {
+                node.terminate()?;
+            }
+            for node in nodes.iter_mut() {
+                node.stop(grace).await?;
+            }
+        }
+        let left = leftovers::find(&self.dir);
+        let left = left.into_iter().map(leftovers::describe).collect();
+        leftovers::kill(&self.dir);
+        Ok(left)
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        for node in self.workers.iter_mut().chain(&mut self.masters) {
+            if let Err(error) = node.kill() {
+                tracing::warn!(%error, "cannot end a process");
+            }
+        }
+        leftovers::kill(&self.dir);
+        if std::thread::panicking() && self.temporary.is_some() {
+            self.keep_dir();
+            eprintln!("the cluster's logs are kept in {}", self.dir.display());
+        }
+    }
+}
+
+fn directory(options: &Options) -> Result<(PathBuf, Option<TempDir>), LocalError> {
+    let wanted = options.dir.clone();
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| LocalError::File { path, source }
+    };
+    let (dir, temporary) = match wanted {
+        Some(dir) => {
+            std::fs::create_dir_all(&dir).map_err(failed(&dir))?;
+            (dir, None)
+        }
+        None => {
+            let temporary = tempfile::Builder::new().prefix("vesta-").tempdir();
+            let temporary = temporary.map_err(failed(&std::env::temp_dir()))?;
+            (temporary.path().to_owned(), Some(temporary))
+        }
+    };
+    // As the kernel shows it: processes are recognised by it.
+    let dir = dir.canonicalize().map_err(failed(&dir))?;
+    Ok((dir, temporary))
+}
+
+fn write(path: &Path, settings: &toml::Table) -> Result<(), LocalError> {
+    std::fs::write(path, settings.to_string()).map_err(|source| LocalError::File {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn path(path: &Path) -> toml::Value {
+    path.to_string_lossy().into_owned().into()
+}
+
+fn integer(value: u64) -> toml::Value {
+    i64::try_from(value).unwrap_or(i64::MAX).into()
+}
+
+fn millis(value: Duration) -> toml::Value {
+    integer(u64::try_from(value.as_millis()).unwrap_or(u64::MAX))
+}

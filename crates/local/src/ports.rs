@@ -74,23 +74,18 @@ fn is_free(port: u16) -> bool {
 
 /// Locks the block that begins at `first`; `None` if another cluster has it.
 fn lock(first: u16) -> io::Result<Option<File>> {
-    let path = std::env::temp_dir().join(format!("vesta-ports-{first}.lock"));
-    // A file that another user made is as good as locked.
-    let open = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path);
-    let file = match open {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(None),
-        Err(error) => {
-            return Err(io::Error::new(
-                error.kind(),
-                format!("{}: {error}", path.display()),
-            ));
-        }
-    };
+    // A directory per user: what one makes, another may not be able to write to.
+    let user = rustix::process::getuid().as_raw();
+    let dir = std::env::temp_dir().join(format!("vesta-ports-{user}"));
+    let path = dir.join(first.to_string());
+    let open = std::fs::create_dir_all(&dir).and_then(|()| {
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false).open(&path)
+    });
+    let file = open.map_err(|error| {
+        let text = format!("{}: {error}", path.display());
+        io::Error::new(error.kind(), text)
+    })?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(std::fs::TryLockError::WouldBlock) => Ok(None),

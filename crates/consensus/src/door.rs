@@ -129,6 +129,12 @@ impl Door {
         let joined = tokio::task::spawn_blocking(move || me.join(&journal, cluster, None)).await;
         let error = match joined {
             Ok(Ok(())) => return Ok(()),
+            // Another cluster was faster.
+            Ok(Err(_)) if self.me.cluster().is_some_and(|own| own != cluster) => {
+                return Err(Status::failed_precondition(
+                    "this node has just joined another cluster",
+                ));
+            }
             Ok(Err(error)) => error.to_string(),
             Err(error) => error.to_string(),
         };
@@ -159,4 +165,151 @@ fn requests_are_lost(node_id: u64) -> bool {
 #[cfg(not(debug_assertions))]
 fn requests_are_lost(_node_id: u64) -> bool {
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use openraft::RaftMetrics;
+    use openraft::type_config::TypeConfigExt;
+
+    use super::*;
+    use crate::types::{Member, Membership, StoredMembership, TypeConfig};
+
+    fn id(number: u128) -> Uuid {
+        Uuid::from_u128(number)
+    }
+
+    const CLUSTER: u128 = 100;
+
+    /// The door of node 1, whose directory is 11; node 2 is a member with directory 22.
+    fn door(cluster: Option<u128>, form: bool) -> (tempfile::TempDir, Door) {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Arc::new(Journal::open(&dir.path().join("data")).unwrap());
+        let mut identity = journal.identity();
+        identity.directory_uuid = id(11);
+        identity.cluster_id = cluster.map(id);
+        let member = Member {
+            directory: id(22),
+            ..Member::default()
+        };
+        let mut metrics = RaftMetrics::new_initial(1);
+        let members = Membership::from(BTreeMap::from([(2, member)]));
+        metrics.membership_config = Arc::new(StoredMembership::new(None, members));
+        let (_, watched) = TypeConfig::watch_channel(metrics);
+        let late = LateMetrics::default();
+        late.set(watched).ok().unwrap();
+        let peer = |node_id| Peer {
+            node_id,
+            raft_addr: format!("m{node_id}:7701"),
+            client_addr: format!("m{node_id}:7700"),
+        };
+        let door = Door {
+            me: Arc::new(Me::new(1, &identity)),
+            journal,
+            metrics: late,
+            peers: vec![peer(1), peer(2)],
+            form,
+            failure: Failure::new(),
+            complaints: Complaints::default(),
+            closed: AtomicBool::new(false),
+        };
+        (dir, door)
+    }
+
+    fn header(cluster: u128, sender: (u64, u128), receiver: (u64, u128)) -> wire::Header {
+        let bytes = |number| id(number).as_bytes().to_vec();
+        wire::Header {
+            cluster_id: bytes(cluster),
+            sender_id: sender.0,
+            sender_directory: bytes(sender.1),
+            receiver_id: receiver.0,
+            receiver_directory: bytes(receiver.1),
+        }
+    }
+
+    async fn refused(door: &Door, header: &wire::Header) -> String {
+        let status = door.admit(Some(header)).await.unwrap_err();
+        assert_eq!(status.code(), tonic::Code::FailedPrecondition);
+        status.message().to_owned()
+    }
+
+    #[tokio::test]
+    async fn a_member_is_let_in_when_cluster_and_both_directories_are_right() {
+        let (_dir, door) = door(Some(CLUSTER), false);
+        door.admit(Some(&header(CLUSTER, (2, 22), (1, 11))))
+            .await
+            .unwrap();
+        // This node may be behind: it has not heard of node 3 yet.
+        door.admit(Some(&header(CLUSTER, (3, 33), (1, 11))))
+            .await
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn whoever_means_somebody_else_or_is_somebody_else_is_refused() {
+        let (_dir, door) = door(Some(CLUSTER), false);
+        let cases = [
+            (header(CLUSTER + 1, (2, 22), (1, 11)), "cluster"),
+            (header(CLUSTER, (2, 22), (3, 11)), "is for node 3"),
+            (header(CLUSTER, (2, 22), (1, 12)), "was replaced"),
+            (
+                header(CLUSTER, (2, 23), (1, 11)),
+                "is a member with data directory",
+            ),
+            (header(CLUSTER, (2, 22), (1, 11)), ""),
+        ];
+        let (good, bad) = cases.split_last().unwrap();
+        for (header, reason) in bad {
+            let text = refused(&door, header).await;
+            assert!(text.contains(reason), "{text}");
+        }
+        door.admit(Some(&good.0)).await.unwrap();
+        assert!(door.admit(None).await.is_err());
+        let no_uuid = wire::Header {
+            cluster_id: vec![1],
+            ..good.0.clone()
+        };
+        assert!(refused(&door, &no_uuid).await.contains("16"));
+    }
+
+    #[tokio::test]
+    async fn an_empty_directory_joins_whoever_knows_its_uuid_and_is_a_member_on_disk_then() {
+        let (dir, door) = door(None, false);
+        refused(&door, &header(CLUSTER, (9, 99), (1, 12))).await;
+        assert_eq!(door.me.cluster(), None);
+        door.admit(Some(&header(CLUSTER, (9, 99), (1, 11))))
+            .await
+            .unwrap();
+        assert_eq!(door.me.cluster(), Some(id(CLUSTER)));
+        drop(door);
+        let reopened = Journal::open(&dir.path().join("data")).unwrap().identity();
+        assert_eq!(
+            (reopened.cluster_id, reopened.node_id),
+            (Some(id(CLUSTER)), Some(1))
+        );
+    }
+
+    #[tokio::test]
+    async fn a_node_that_forms_joins_only_a_master_of_its_own_list() {
+        let (_dir, door) = door(None, true);
+        refused(&door, &header(CLUSTER, (9, 99), (1, 11))).await;
+        assert!(door.is_forming());
+        door.admit(Some(&header(CLUSTER, (2, 22), (1, 11))))
+            .await
+            .unwrap();
+        assert!(!door.is_forming());
+    }
+
+    #[tokio::test]
+    async fn a_closed_door_lets_nobody_in() {
+        let (_dir, door) = door(Some(CLUSTER), false);
+        door.close();
+        let status = door
+            .admit(Some(&header(CLUSTER, (2, 22), (1, 11))))
+            .await
+            .unwrap_err();
+        assert_eq!(status.code(), tonic::Code::Unavailable);
+    }
 }

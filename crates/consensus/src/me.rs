@@ -1,6 +1,6 @@
 //! Who this node is, as its identity file says.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -14,6 +14,8 @@ pub(crate) struct Me {
     pub(crate) node_id: u64,
     pub(crate) directory: Uuid,
     cluster: watch::Sender<Option<Uuid>>,
+    /// Held while the identity file is written: two calls may want to make this node a member.
+    joining: Mutex<()>,
 }
 
 impl Me {
@@ -22,6 +24,7 @@ impl Me {
             node_id,
             directory: identity.directory_uuid,
             cluster: watch::Sender::new(identity.cluster_id),
+            joining: Mutex::new(()),
         }
     }
 
@@ -40,6 +43,7 @@ impl Me {
         cluster: Uuid,
         founding: Option<Vec<u8>>,
     ) -> Result<(), JournalError> {
+        let _joining = self.joining.lock().unwrap_or_else(PoisonError::into_inner);
         journal.join(cluster, self.node_id, founding)?;
         self.cluster
             .send_if_modified(|current| current.replace(cluster) != Some(cluster));

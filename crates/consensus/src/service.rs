@@ -255,3 +255,49 @@ fn verified(data: Vec<u8>, bytes_total: u64, crc32c: u32) -> Result<Bytes, Statu
     }
     Ok(Bytes::from(data))
 }
+
+#[cfg(test)]
+mod tests {
+    use openraft::EntryPayload;
+
+    use super::*;
+    use crate::types::{Entry, Vote};
+
+    #[test]
+    fn a_snapshot_is_taken_only_whole_and_undamaged() {
+        let data = b"a state".to_vec();
+        let crc32c = crc32c::crc32c(&data);
+        let size = data.len() as u64;
+        assert_eq!(verified(data.clone(), size, crc32c).unwrap(), data);
+        let mut flipped = data.clone();
+        flipped[3] ^= 1;
+        assert!(verified(flipped, size, crc32c).is_err());
+        assert!(verified(data[1..].to_vec(), size, crc32c).is_err());
+        assert!(verified(data[1..].to_vec(), size, crc32c::crc32c(&data[1..])).is_err());
+    }
+
+    fn append(previous: Option<u64>, indexes: &[u64]) -> AppendEntriesRequest<TypeConfig> {
+        let id = |index| codec::log_id(1, index);
+        let entry = |index: &u64| Entry {
+            log_id: id(*index),
+            payload: EntryPayload::Blank,
+        };
+        AppendEntriesRequest {
+            vote: Vote::new_committed(1, 1),
+            prev_log_id: previous.map(id),
+            entries: indexes.iter().map(entry).collect(),
+            leader_commit: None,
+        }
+    }
+
+    #[test]
+    fn entries_with_a_gap_are_refused() {
+        assert!(check_order(&append(None, &[])).is_ok());
+        assert!(check_order(&append(None, &[0, 1])).is_ok());
+        assert!(check_order(&append(Some(6), &[7, 8])).is_ok());
+        assert!(check_order(&append(Some(6), &[8])).is_err());
+        assert!(check_order(&append(Some(6), &[7, 9])).is_err());
+        assert!(check_order(&append(None, &[1])).is_err());
+        assert!(check_order(&append(Some(u64::MAX), &[0])).is_err());
+    }
+}

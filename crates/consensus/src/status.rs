@@ -137,3 +137,34 @@ fn leader(metrics: &Metrics, role: Role) -> Option<u64> {
         .current_leader
         .filter(|leader| *leader != metrics.id || role == Role::Leader)
 }
+
+#[cfg(test)]
+mod tests {
+    use openraft::{RaftMetrics, ServerState};
+
+    use super::*;
+    use crate::types::TypeConfig;
+
+    fn metrics(state: ServerState) -> RaftMetrics<TypeConfig> {
+        let mut metrics = RaftMetrics::new_initial(1);
+        metrics.state = state;
+        metrics.current_leader = Some(1);
+        metrics
+    }
+
+    #[test]
+    fn a_follower_that_is_named_as_its_own_leader_knows_none() {
+        let status = Status::from_metrics(&metrics(ServerState::Follower));
+        assert_eq!((status.role, status.leader), (Role::Follower, None));
+        let status = Status::from_metrics(&metrics(ServerState::Leader));
+        assert_eq!((status.role, status.leader), (Role::Leader, Some(1)));
+    }
+
+    #[test]
+    fn a_node_without_members_is_unformed_and_a_stopped_one_is_stopped() {
+        let mut metrics = metrics(ServerState::Learner);
+        assert_eq!(Status::from_metrics(&metrics).role, Role::Unformed);
+        metrics.running_state = Err(openraft::errors::Fatal::Stopped);
+        assert_eq!(Status::from_metrics(&metrics).role, Role::Stopped);
+    }
+}

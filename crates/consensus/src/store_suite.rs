@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use openraft::storage::{RaftLogReader, RaftLogStorage, RaftLogStorageExt};
+use openraft::storage::{IOFlushed, RaftLogReader, RaftLogStorage, RaftLogStorageExt};
 use openraft::testing::log::{StoreBuilder, Suite};
+use openraft::type_config::TypeConfigExt;
 use openraft::{EntryPayload, StorageError};
 use tempfile::TempDir;
 use vesta_journal::Journal;
@@ -16,7 +17,7 @@ use crate::flusher::Flusher;
 use crate::limits::APPEND_BYTES;
 use crate::log_store::LogStore;
 use crate::machine::StateMachine;
-use crate::types::{Command, Entry, TypeConfig};
+use crate::types::{Command, Entry, TypeConfig, Vote};
 
 /// Remembers nothing.
 struct Nothing;
@@ -125,5 +126,54 @@ async fn a_log_that_continues_far_behind_a_received_snapshot_begins_there() {
     assert_eq!(
         reader.try_get_log_entries(..).await.unwrap(),
         entries(100..102, 10)
+    );
+}
+
+#[tokio::test]
+async fn a_vote_is_durable_only_after_every_append_before_it() {
+    let (_dir, _journal, mut log, _applier, _thread) = build();
+    let (appended, synced) = TypeConfig::oneshot();
+    log.append(entries(0..50, 1000), IOFlushed::signal(appended))
+        .await
+        .unwrap();
+    log.save_vote(&Vote::new(2, 1)).await.unwrap();
+    let mut synced = std::pin::pin!(synced);
+    assert!(
+        futures::poll!(synced.as_mut()).is_ready(),
+        "the vote overtook the append"
+    );
+}
+
+#[tokio::test]
+async fn the_committed_index_is_kept_and_found_again() {
+    let (dir, journal, mut log, applier, thread) = build();
+    log.blocking_append(entries(0..10, 100)).await.unwrap();
+    assert_eq!(log.read_committed().await.unwrap(), None);
+    log.save_committed(Some(codec::log_id(1, 7))).await.unwrap();
+    // In order with it, so it is done after this.
+    log.save_vote(&Vote::new(2, 1)).await.unwrap();
+    drop((log, journal, applier));
+    thread.join().unwrap();
+    let journal = Arc::new(Journal::open(&dir.path().join("data")).unwrap());
+    let (flusher, _thread) = Flusher::start(journal.clone(), Failure::new()).unwrap();
+    let mut log = LogStore::new(journal, flusher);
+    assert_eq!(
+        log.read_committed().await.unwrap(),
+        Some(codec::log_id(1, 7))
+    );
+}
+
+#[tokio::test]
+async fn a_log_cut_at_its_end_gives_the_new_entries() {
+    let (_dir, _journal, mut log, _applier, _thread) = build();
+    log.blocking_append(entries(0..10, 10)).await.unwrap();
+    log.truncate_after(Some(codec::log_id(1, 4))).await.unwrap();
+    let again: Vec<Entry> = entries(5..7, 999);
+    log.blocking_append(again.clone()).await.unwrap();
+    let mut reader = log.get_log_reader().await;
+    assert_eq!(reader.try_get_log_entries(5..).await.unwrap(), again);
+    assert_eq!(
+        reader.try_get_log_entries(..5).await.unwrap(),
+        entries(0..5, 10)
     );
 }

@@ -354,3 +354,35 @@ fn answers_are_lost(node_id: u64) -> bool {
 fn answers_are_lost(_node_id: u64) -> bool {
     false
 }
+
+#[cfg(test)]
+mod tests {
+    use openraft::EntryPayload;
+
+    use super::*;
+    use crate::types::{Command, Entry};
+
+    fn request(sizes: &[usize]) -> AppendEntriesRequest<TypeConfig> {
+        let entry = |(index, size): (usize, &usize)| Entry {
+            log_id: codec::log_id(1, index as u64),
+            payload: EntryPayload::Normal(Command(Bytes::from(vec![0; *size]))),
+        };
+        AppendEntriesRequest {
+            vote: Vote::new_committed(1, 1),
+            prev_log_id: None,
+            entries: sizes.iter().enumerate().map(entry).collect(),
+            leader_commit: None,
+        }
+    }
+
+    #[test]
+    fn an_append_carries_what_fits_and_at_least_one_entry() {
+        assert_eq!(fitting(&request(&[])), 0);
+        assert_eq!(fitting(&request(&[10, 10, 10])), 3);
+        assert_eq!(
+            fitting(&request(&[APPEND_BYTES, APPEND_BYTES / 2, APPEND_BYTES])),
+            2
+        );
+        assert_eq!(fitting(&request(&[3 * APPEND_BYTES, 10])), 1);
+    }
+}

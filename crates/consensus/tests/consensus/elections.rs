@@ -52,6 +52,31 @@ async fn a_leader_that_restarts_at_once_does_not_resume_in_the_same_term() {
 }
 
 #[tokio::test]
+async fn a_leader_takes_proposals_from_the_moment_it_is_elected() {
+    let mut cluster = Cluster::formed(3).await;
+    for round in 0..3 {
+        let old = cluster.leader().await;
+        cluster.stop(old).await;
+        let rest: Vec<u64> = cluster.up.keys().copied().collect();
+        let mut changes: Vec<_> = rest.iter().map(|id| cluster.node(*id).watch()).collect();
+        let elected = changes
+            .iter_mut()
+            .map(|changes| Box::pin(changes.wait_for(|status| status.role == Role::Leader)));
+        let (status, _, _) = tokio::time::timeout(BOUND, futures::future::select_all(elected))
+            .await
+            .unwrap();
+        let new = status.unwrap().node_id;
+        // No heartbeat of it has been answered yet.
+        cluster
+            .propose(new, &format!("at once {round}"))
+            .await
+            .unwrap();
+        cluster.start(old, false).await;
+        cluster.sees(old, &format!("at once {round}")).await;
+    }
+}
+
+#[tokio::test]
 async fn a_proposal_to_a_follower_names_the_leader() {
     let cluster = Cluster::formed(3).await;
     let leader = cluster.leader().await;

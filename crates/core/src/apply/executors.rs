@@ -54,15 +54,17 @@ impl Applying<'_> {
                 format!("killed before it ran ({reason})"),
                 false,
             ),
-            InstanceStatus::NeverRan { reason } => (
+            InstanceStatus::NeverRan { reason } if executor.pid.is_none() => (
                 ExecutorState::Lost,
                 None,
                 format!("it never ran: {reason}"),
                 false,
             ),
-            // What a worker finds interrupted when it comes back ended with its agent or machine. That
-            // says nothing of the executor, and ten on one machine must not fail their application.
-            InstanceStatus::Interrupted { reason } => (
+            // A worker that says "never ran" of what it had reported running contradicts itself: nothing
+            // is proven, and it is as interrupted. What a worker finds interrupted when it comes back
+            // ended with its agent or machine. That says nothing of the executor, and ten on one machine
+            // must not fail their application.
+            InstanceStatus::NeverRan { reason } | InstanceStatus::Interrupted { reason } => (
                 ExecutorState::Failed,
                 None,
                 format!("interrupted: {reason}"),
@@ -133,10 +135,9 @@ impl Applying<'_> {
         let gone = matches!(to, ExecutorState::Lost | ExecutorState::Killed);
         let asked = executor.kill_requested || cause == Cause::WorkerLost;
         let in_failover = self.noting || !self.state.recovered;
-        if in_failover && gone && !asked && executor.pid.is_some() {
-            if let Some(report) = self.state.failovers.back_mut() {
-                report.executors_killed += 1;
-            }
+        let counts = in_failover && gone && !asked && executor.pid.is_some();
+        if let Some(report) = self.state.failovers.back_mut().filter(|_| counts) {
+            report.executors_killed += 1;
         }
         executor.state = to;
         executor.ended = Some(self.now);

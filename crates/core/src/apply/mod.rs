@@ -175,5 +175,9 @@ impl Applying<'_> {
 
 /// `text`, cut to what the state keeps of anybody's words.
 fn clip(text: &str) -> String {
-    text[..text.floor_char_boundary(TEXT_BYTES_MAX)].to_owned()
+    let mut end = text.len().min(TEXT_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text[..end].to_owned()
 }

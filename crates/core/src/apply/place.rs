@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use vesta_types::{
     AppId, ApplicationState, Booking, DriverId, DriverState, ExecutorId, ExecutorState,
-    Incarnation, ResourceProfile, WorkerId,
+    Incarnation, InstanceId, ResourceProfile, Work, WorkerId,
 };
 
 use super::Applying;
@@ -65,7 +65,11 @@ impl Applying<'_> {
         }
         let state = driver.state.to(DriverState::Running).ok()?;
         let booking = Booking::plain(driver.description.cores, driver.description.memory_mib);
-        let worker = self.book(to, &booking)?;
+        let work = Work::Driver {
+            driver: id.clone(),
+            attempt,
+        };
+        let worker = self.book(to, work, &booking)?;
         worker.drivers.insert(id.clone());
         let driver = self.state.drivers.get_mut(id)?;
         driver.state = state;
@@ -114,7 +118,11 @@ impl Applying<'_> {
             named: named.clone(),
         };
         let granted = self.now;
-        let worker = self.book(to, &booking)?;
+        let work = Work::Executor {
+            app: id.clone(),
+            number,
+        };
+        let worker = self.book(to, work, &booking)?;
         worker.executors.insert(ExecutorId {
             app: id.clone(),
             number,
@@ -142,7 +150,16 @@ impl Applying<'_> {
 
     /// Books on a worker, if that is ALIVE, has answered this leader, is still the one that was planned
     /// with, and has room.
-    fn book(&mut self, to: (&WorkerId, &Incarnation), booking: &Booking) -> Option<&mut Worker> {
+    ///
+    /// If this very instance is quarantined there, it need not be any more: the state had gone back
+    /// behind its placement, and has come by it again.
+    fn book(
+        &mut self,
+        to: (&WorkerId, &Incarnation),
+        work: Work,
+        booking: &Booking,
+    ) -> Option<&mut Worker> {
+        let cluster = self.state.cluster?;
         let epoch = self.state.epoch;
         let worker = self.state.workers.get_mut(to.0)?;
         let usable = worker.is_alive()
@@ -153,6 +170,7 @@ impl Applying<'_> {
             return None;
         }
         worker.booked.add(booking);
+        worker.quarantined.remove(&InstanceId { work, cluster });
         Some(worker)
     }
 }

@@ -18,6 +18,7 @@ use vesta_types::{
 };
 
 use super::{Plan, Policy, plan};
+use crate::FailoverReport;
 use crate::command::Placement;
 use crate::state::{Application, ClusterState, Driver, DriverPlacement, Executor, Worker};
 
@@ -50,6 +51,18 @@ fn cluster(workers: &[(u32, u64)]) -> ClusterState {
         recovered: true,
         ..ClusterState::default()
     };
+    state.failovers.push_back(FailoverReport {
+        epoch: Epoch(1),
+        term: 1,
+        leader: 1,
+        started: Timestamp(0),
+        election_ms: 0,
+        recovery_ms: Some(0),
+        objects: Vec::new(),
+        objects_not_named: 0,
+        counts: BTreeMap::new(),
+        executors_killed: 0,
+    });
     for (cores, memory_mib) in workers {
         add_worker(&mut state, *cores, *memory_mib, &[]);
     }
@@ -68,7 +81,7 @@ fn add_worker(state: &mut ClusterState, cores: u32, memory_mib: u64, gpus: &[&st
             id: id.clone(),
             incarnation: INCARNATION,
             host: "localhost".to_owned(),
-            port: 7710,
+            port: 7710 + u16::try_from(state.workers.len()).unwrap(),
             capacity: Capacity {
                 cores,
                 memory_mib,
@@ -236,6 +249,7 @@ fn book_one(state: &mut ClusterState, placement: &Placement) {
             assert_eq!(*attempt, driver.attempt + 1);
             driver.state = driver.state.to(DriverState::Running).unwrap();
             driver.attempt = *attempt;
+            driver.last_worker = Some(worker.clone());
             driver.placement = Some(DriverPlacement {
                 worker: worker.clone(),
                 incarnation: incarnation.clone(),

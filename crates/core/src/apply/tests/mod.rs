@@ -1,0 +1,21 @@
+//! What applying entries must come to, one file per subject.
+
+mod applications;
+mod client;
+mod drivers;
+mod executors;
+mod failover;
+mod garbage;
+mod history;
+mod leader_everywhere;
+mod leadership;
+mod life_cycles;
+mod losing;
+mod model;
+mod orders;
+mod placing;
+mod property;
+mod reports;
+mod support;
+mod workers;
+mod world;

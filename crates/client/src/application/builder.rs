@@ -103,6 +103,15 @@ impl ApplicationBuilder {
         Self::from_variables(launch, |name| std::env::var(name).ok())
     }
 
+    /// The run of a driver that this process is, as a worker's environment names it; `None` in client
+    /// mode.
+    ///
+    /// # Errors
+    /// The variable that is missing or can't be taken.
+    pub fn owner_from_env() -> Result<Option<DriverRun>, EnvError> {
+        owner(&|name| std::env::var(name).ok())
+    }
+
     pub(crate) fn from_variables(
         launch: Launch,
         variable: impl Fn(&'static str) -> Option<String>,

@@ -1,0 +1,41 @@
+//! What masters and workers have in common as processes.
+
+use crate::exit::Failure;
+
+/// Sets up what a long-lived process needs before it begins.
+///
+/// # Errors
+/// `Refused` when the mark of the process that started it can't be understood.
+pub fn prepare() -> Result<(), Failure> {
+    // What tests make stumble, from the variable FAILPOINTS; the setting lasts as long as the process.
+    #[cfg(debug_assertions)]
+    std::mem::forget(fail::FailScenario::setup());
+    // A process of a local cluster must not outlive the one that started it.
+    vesta_local::watch_parent().map_err(|error| Failure::Refused(error.to_string()))
+}
+
+/// Completes when this process is asked to end, and says so in the log.
+pub async fn asked_to_end(role: &'static str) {
+    match vesta_local::interrupted().await {
+        Ok(how) => tracing::info!(how, "the {role} was asked to end"),
+        Err(error) => {
+            tracing::error!(%error, "signals can't be caught: only SIGKILL ends this {role}");
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// An error with all its causes.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        // Some texts hold their cause's already.
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,109 @@
+//! `vesta kill`: end a driver or an application.
+
+use clap::Args;
+use serde::Serialize;
+use vesta_client::proto::KillReply;
+use vesta_client::{Client, WaitUpdate, new_key};
+use vesta_types::SubmissionKey;
+
+use super::submit::progress_of;
+use super::target::Target;
+use crate::connection::Connection;
+use crate::exit::{EXIT_CODES, Failure};
+use crate::output;
+use crate::progress::Progress;
+
+/// End a driver or an application.
+///
+/// That it is to end is recorded: it will never run again, whatever happens to masters or workers.
+/// Its process may still run until its worker hears of it; --wait waits for that.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub struct Kill {
+    #[command(flatten)]
+    pub connection: Connection,
+    /// The driver or application.
+    pub id: Target,
+    /// Wait until it has ended, however it ends.
+    #[arg(long)]
+    pub wait: bool,
+    /// The key of this request, to repeat it safely. [default: a new one]
+    #[arg(long, value_name = "UUID")]
+    pub key: Option<SubmissionKey>,
+    /// Write one JSON document instead of text for people.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What `--json` writes.
+#[derive(Debug, Serialize)]
+struct Killed {
+    #[serde(flatten)]
+    reply: KillReply,
+    /// The state in which it ended, with `--wait`.
+    ended: Option<String>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// See [`Failure`].
+pub async fn run(args: Kill) -> Result<(), Failure> {
+    let client = args.connection.client();
+    let key = args.key.unwrap_or_else(new_key);
+    let (id, reply) = match &args.id {
+        Target::Driver(id) => (id.to_string(), client.kill_driver(key, id).await?),
+        Target::App(id) => (id.to_string(), client.kill_application(key, id).await?),
+    };
+    if !reply.success {
+        return Err(Failure::Refused(output::plain(&format!(
+            "{id}: {}",
+            reply.message
+        ))));
+    }
+    if !args.json {
+        let more = if reply.message.is_empty() {
+            "recorded"
+        } else {
+            &reply.message
+        };
+        output::line(&output::plain(&format!("{id} {}: {more}", reply.state)))?;
+    }
+    let ended = if args.wait {
+        Some(wait(&client, &args.id, &id).await?)
+    } else {
+        None
+    };
+    if args.json {
+        return output::json(&Killed { reply, ended });
+    }
+    ended.map_or(Ok(()), |state| {
+        output::line(&format!("{id} ended as {state}"))
+    })
+}
+
+async fn wait(client: &Client, target: &Target, id: &str) -> Result<String, Failure> {
+    let progress = Progress::new(id);
+    let ended = async {
+        match target {
+            Target::Driver(driver) => {
+                let shown = |update: WaitUpdate<'_, _>| progress.set(&progress_of(id, update));
+                client
+                    .wait_driver(driver, shown)
+                    .await
+                    .map(|driver| driver.state)
+            }
+            Target::App(app) => client
+                .wait_application(app, |_| {})
+                .await
+                .map(|app| app.state),
+        }
+    };
+    tokio::select! {
+        state = ended => Ok(state?),
+        _ = tokio::signal::ctrl_c() => Err(Failure::Unavailable(format!(
+            "interrupted: the end of {id} is recorded, and it has not ended yet. \
+             `vesta status {id}` shows when it has"
+        ))),
+    }
+}

@@ -1,0 +1,76 @@
+//! `vesta list`: what a cluster has.
+
+use clap::{Args, ValueEnum};
+use vesta_client::proto::ListRequest;
+
+use crate::connection::{Connection, Reading};
+use crate::exit::{EXIT_CODES, Failure};
+use crate::output;
+use crate::show;
+
+/// What is listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// Applications.
+    Apps,
+    /// Drivers.
+    Drivers,
+    /// Workers.
+    Workers,
+    /// Masters.
+    Masters,
+}
+
+/// List applications, drivers, workers or masters.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub struct List {
+    #[command(flatten)]
+    pub connection: Connection,
+    #[command(flatten)]
+    pub reading: Reading,
+    /// What to list.
+    #[arg(value_enum)]
+    pub kind: Kind,
+    /// The ended ones too, as far as the masters remember them (applications and drivers).
+    #[arg(long)]
+    pub all: bool,
+    /// At most so many. [default: as many as a master gives]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub limit: u32,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// See [`Failure`].
+pub async fn run(args: List) -> Result<(), Failure> {
+    let client = args.connection.client();
+    let request = ListRequest {
+        consistent: args.reading.consistent,
+        limit: args.limit,
+        ended: args.all,
+    };
+    // Each kind has a reply type of its own, of the same shape.
+    macro_rules! list {
+        ($call:ident, $field:ident, $show:path) => {
+            list!($call, $field, $show, total)
+        };
+        ($call:ident, $field:ident, $show:path, $($total:ident)?) => {{
+            let reply = client.$call(request).await?;
+            output::warn_if_stale(reply.read.as_ref());
+            if args.reading.json {
+                return output::json(&reply);
+            }
+            $(output::warn_if_cut(reply.$field.len(), reply.$total);)?
+            output::line(&$show(&reply.$field))
+        }};
+    }
+    match args.kind {
+        Kind::Apps => list!(list_applications, applications, show::applications),
+        Kind::Drivers => list!(list_drivers, drivers, show::drivers),
+        Kind::Workers => list!(list_workers, workers, show::workers),
+        // There are never more masters than a list holds.
+        Kind::Masters => list!(list_masters, masters, show::masters,),
+    }
+}

@@ -1,0 +1,95 @@
+//! `vesta master`: run a master.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use vesta_master::leader::Timing;
+
+use crate::config::master::{MasterConfig, Peer, Settings};
+use crate::config::{self, ConfigError};
+use crate::exit::Failure;
+use crate::logging;
+
+/// Run a master: one of one, three or five that hold the cluster's state together.
+///
+/// Settings come from the file, the environment and these flags, in growing weight. SIGTERM hands
+/// leadership over before it ends.
+#[derive(Args, Clone, Debug)]
+pub struct Master {
+    /// A TOML file with these settings, as config/master.toml.
+    #[arg(long, value_name = "FILE", env = "VESTA_MASTER_CONFIG")]
+    pub config: Option<PathBuf>,
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// The configuration that flags, environment and file make.
+fn configure(args: Master) -> Result<MasterConfig, ConfigError> {
+    let file = args
+        .config
+        .as_deref()
+        .map(config::read)
+        .transpose()?
+        .unwrap_or_default();
+    args.settings.over(file).check()
+}
+
+/// Runs a master until it is asked to end.
+///
+/// # Errors
+/// `Refused` when it can't start or can't go on; the text says why.
+pub async fn run(args: Master) -> Result<(), Failure> {
+    let config = configure(args)?;
+    logging::begin(&config.log)?;
+    super::daemon::prepare()?;
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let shutdown = super::daemon::asked_to_end("master");
+    vesta_master::run(launched(config), shutdown)
+        .await
+        .map_err(|error| Failure::Refused(super::daemon::chain(&error)))
+}
+
+/// The master's own form of a configuration.
+fn launched(config: MasterConfig) -> vesta_master::Config {
+    let peer = |peer: Peer| vesta_consensus::Peer {
+        node_id: peer.node_id,
+        raft_addr: peer.raft,
+        client_addr: peer.client,
+    };
+    vesta_master::Config {
+        node: vesta_consensus::Config {
+            node_id: config.node_id,
+            data_dir: config.data_dir,
+            raft_listen: config.raft_listen,
+            client_addr: config.own.client,
+            raft_addr: config.own.raft,
+            peers: config.peers.into_iter().map(peer).collect(),
+            form: config.form,
+            heartbeat: config.heartbeat,
+            election_min: config.election_min,
+            election_max: config.election_max,
+            snapshot_every: config.snapshot_every,
+        },
+        listen: config.listen,
+        timing: Timing {
+            worker_timeout: config.worker_timeout,
+            recovery_timeout: config.recovery_timeout,
+            app_lease: config.app_lease,
+            lease: config.election_max,
+            gap: GAP,
+            repeat: config.worker_heartbeat,
+        },
+        policy: vesta_core::Policy {
+            spread_out: config.spread_out,
+            reserve_for_executors: config.reserve_for_executors,
+        },
+        max_executor_retries: config.max_executor_retries,
+        insecure: config.insecure,
+    }
+}
+
+/// A gap in its own loop after which a leader trusts nothing that it knows. Not scaled: it is about
+/// this process being paused, not about others being slow.
+const GAP: std::time::Duration = std::time::Duration::from_secs(1);

@@ -1,0 +1,15 @@
+//! One file per command.
+
+pub mod app;
+pub mod client_mode;
+pub mod daemon;
+pub mod failover;
+pub mod kill;
+pub mod list;
+pub mod logs;
+pub mod master;
+pub mod process;
+pub mod status;
+pub mod submit;
+pub mod target;
+pub mod worker;

@@ -1,0 +1,242 @@
+//! `vesta submit`: run a driver.
+
+use std::path::Path;
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use vesta_client::proto::{Driver, SubmitDriverReply};
+use vesta_client::{Client, WaitUpdate, new_key};
+use vesta_proto::client_convert;
+use vesta_types::{DriverDescription, DriverId, ExecutorSize, SubmissionKey};
+
+use super::client_mode;
+use super::process::Process;
+use crate::connection::Connection;
+use crate::exit::{EXIT_CODES, Failure};
+use crate::output;
+use crate::progress::Progress;
+use crate::units;
+
+/// Memory of an executor unless another amount is named, as in Spark, in MiB.
+const EXECUTOR_MEMORY_MIB: u64 = 1024;
+
+/// Where a driver runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DeployMode {
+    /// On a worker that the master chooses.
+    Cluster,
+    /// Here, as a child of this command.
+    Client,
+}
+
+/// Run a driver.
+///
+/// In cluster mode it is accepted once and for all: the only line on standard output is its id. In
+/// client mode the program runs here, with VESTA_MASTER, VESTA_NAME, VESTA_CONF and the executor sizes
+/// in its environment, and this command ends as it does.
+///
+/// Memory is booked, not enforced: a process that takes more than it asked for is not stopped.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub struct Submit {
+    #[command(flatten)]
+    pub connection: Connection,
+    /// Where the driver runs.
+    #[arg(long, value_enum, default_value = "cluster")]
+    pub deploy_mode: DeployMode,
+    /// Start it again when it fails, and elsewhere when its worker is lost.
+    #[arg(long)]
+    pub supervise: bool,
+    /// Cores that it takes on its worker.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub driver_cores: u32,
+    /// Memory that it takes there, with its unit; booked, not enforced.
+    #[arg(long, value_name = "MEMORY", default_value = "512m", value_parser = units::memory)]
+    pub driver_memory: u64,
+    /// The most cores that its executors may take together.
+    #[arg(long, value_name = "N")]
+    pub total_executor_cores: Option<u32>,
+    /// Cores of each executor that it will ask for. The masters keep room for one.
+    #[arg(long, value_name = "N")]
+    pub executor_cores: Option<u32>,
+    /// Memory of each executor, with its unit; booked, not enforced. [default: 1g]
+    #[arg(long, value_name = "MEMORY", value_parser = units::memory, requires = "executor_cores")]
+    pub executor_memory: Option<u64>,
+    /// A name for people. [default: the program's]
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Configuration that reaches the driver in VESTA_CONF, as JSON; may be repeated.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = units::pair)]
+    pub conf: Vec<(String, String)>,
+    /// The key of this submission: a UUID of version 7. The same key is never run twice, so a
+    /// submission whose outcome is not known can be repeated with it. [default: a new one]
+    #[arg(long, value_name = "UUID")]
+    pub key: Option<SubmissionKey>,
+    /// Wait for its end: exit code 0 if it FINISHED, 5 otherwise. Ctrl-C leaves it running, and then
+    /// the exit code is 3: its outcome is not known.
+    #[arg(long)]
+    pub wait: bool,
+    /// Write one JSON document instead of the id.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub process: Process,
+}
+
+/// What `--json` writes.
+#[derive(Debug, Serialize)]
+struct Submitted<'a> {
+    driver_id: &'a str,
+    key: String,
+    duplicate: bool,
+    warning: &'a str,
+    /// How it ended, with `--wait`.
+    driver: Option<&'a Driver>,
+}
+
+impl Submit {
+    /// The executors that the driver means to ask for, if it said so.
+    pub fn executor(&self) -> Option<ExecutorSize> {
+        self.executor_cores.map(|cores| ExecutorSize {
+            cores,
+            memory_mib: self.executor_memory.unwrap_or(EXECUTOR_MEMORY_MIB),
+        })
+    }
+
+    /// Its name, or the program's.
+    pub fn shown_name(&self) -> String {
+        self.name.clone().unwrap_or_else(|| self.process.name())
+    }
+
+    fn describe(&self, here: &Path) -> Result<DriverDescription, Failure> {
+        Ok(DriverDescription {
+            name: self.shown_name(),
+            launch: self.process.launch(here)?,
+            cores: self.driver_cores,
+            memory_mib: self.driver_memory,
+            supervise: self.supervise,
+            conf: self.conf.iter().cloned().collect(),
+            executor: self.executor(),
+            total_executor_cores: self.total_executor_cores,
+        })
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// See [`Failure`].
+pub async fn run(args: Submit) -> Result<(), Failure> {
+    if args.deploy_mode == DeployMode::Client {
+        return client_mode::run(&args).await;
+    }
+    let key = args.key.unwrap_or_else(new_key);
+    let here = std::env::current_dir()
+        .map_err(|error| Failure::Refused(format!("the current directory is unknown: {error}")))?;
+    let description = args.describe(&here)?;
+    // What a master would refuse is refused here, before anything is sent.
+    client_convert::submitted_driver(client_convert::submission(key, description.clone()))
+        .map_err(|error| Failure::Refused(error.to_string()))?;
+    let client = args.connection.client();
+    let reply = submit(&client, key, &description).await?;
+    if !reply.warning.is_empty() {
+        output::say(&format!("warning: {}", reply.warning));
+    }
+    if reply.duplicate {
+        output::say(&format!(
+            "this key was used before, for {}",
+            reply.driver_id
+        ));
+    }
+    if !args.json {
+        output::line(&reply.driver_id)?;
+    }
+    let driver = if args.wait {
+        Some(wait(&client, &reply.driver_id).await?)
+    } else {
+        None
+    };
+    if args.json {
+        output::json(&Submitted {
+            driver_id: &reply.driver_id,
+            key: key.to_string(),
+            duplicate: reply.duplicate,
+            warning: &reply.warning,
+            driver: driver.as_ref(),
+        })?;
+    }
+    driver.map_or(Ok(()), |driver| ended_well(&driver))
+}
+
+async fn submit(
+    client: &Client,
+    key: SubmissionKey,
+    description: &DriverDescription,
+) -> Result<SubmitDriverReply, Failure> {
+    let progress = Progress::new("submitting");
+    let reply = tokio::select! {
+        reply = client.submit_driver(key, description) => reply,
+        _ = tokio::signal::ctrl_c() => {
+            drop(progress);
+            return Err(Failure::Unavailable(format!(
+                "interrupted before a master answered: the driver may run or not. Ask with \
+                 `vesta status --key {key}`"
+            )));
+        }
+    };
+    Ok(reply?)
+}
+
+/// Waits for the end of a driver, on the terminal.
+async fn wait(client: &Client, id: &str) -> Result<Driver, Failure> {
+    let driver: DriverId = id
+        .parse()
+        .map_err(|error| Failure::Unavailable(format!("the master's answer: {error}")))?;
+    let progress = Progress::new(id);
+    let waiting = client.wait_driver(&driver, |update| progress.set(&progress_of(id, update)));
+    tokio::select! {
+        ended = waiting => Ok(ended?),
+        _ = tokio::signal::ctrl_c() => {
+            drop(progress);
+            Err(Failure::Unavailable(format!(
+                "interrupted: {id} goes on. Follow it with `vesta status {id}` or \
+                 `vesta logs -f {id}`, end it with `vesta kill {id}`"
+            )))
+        }
+    }
+}
+
+/// A driver's state in one line.
+pub fn progress_of(id: &str, update: WaitUpdate<'_, Driver>) -> String {
+    match update {
+        WaitUpdate::Now(driver) => {
+            let more = match (&driver.waiting_because, &driver.worker_id) {
+                (why, _) if !why.is_empty() => format!(": {why}"),
+                (_, worker) if !worker.is_empty() => format!(" on {worker}"),
+                _ => String::new(),
+            };
+            format!("{id} {}{more}", driver.state)
+        }
+        WaitUpdate::Unanswered(error) => format!("{id}: {error}"),
+    }
+}
+
+/// Exit code 0 for FINISHED, 5 for any other end.
+fn ended_well(driver: &Driver) -> Result<(), Failure> {
+    if driver.state == "FINISHED" {
+        return Ok(());
+    }
+    let code = driver
+        .exit_code
+        .map_or_else(String::new, |code| format!(", exit code {code}"));
+    let why = if driver.message.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", driver.message)
+    };
+    let id = &driver.id;
+    Err(Failure::Work(output::plain(&format!(
+        "{id} ended as {}{code}{why} (`vesta logs --stderr {id}` shows what it wrote)",
+        driver.state
+    ))))
+}

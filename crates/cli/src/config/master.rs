@@ -1,0 +1,510 @@
+//! A master's configuration.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use serde::Deserialize;
+use vesta_proto::error::shown;
+
+use super::{ConfigError, checks};
+use crate::units;
+
+/// Most masters of a cluster: more make every write slower and survive nothing more in practice.
+const MASTERS_MAX: usize = 7;
+
+/// What may be set, in the file, the environment or flags.
+#[derive(Args, Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// This master's number among the masters, from 1; never given to another data directory.
+    #[arg(long, value_name = "N", env = "VESTA_MASTER_NODE_ID")]
+    pub node_id: Option<u64>,
+    /// Where its log and state are kept.
+    #[arg(long, value_name = "DIR", env = "VESTA_MASTER_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Where clients, workers and applications reach it. [default: 127.0.0.1:7700]
+    #[arg(long, value_name = "IP:PORT", env = "VESTA_MASTER_LISTEN")]
+    pub listen: Option<SocketAddr>,
+    /// Where other masters reach it. [default: 127.0.0.1:7701]
+    #[arg(long, value_name = "IP:PORT", env = "VESTA_MASTER_RAFT_LISTEN")]
+    pub raft_listen: Option<SocketAddr>,
+    /// The address that it tells clients and workers. [default: as in peers, else listen]
+    #[arg(long, value_name = "HOST:PORT", env = "VESTA_MASTER_ADVERTISE")]
+    pub advertise: Option<String>,
+    /// The address that it tells other masters. [default: as in peers, else raft_listen]
+    #[arg(long, value_name = "HOST:PORT", env = "VESTA_MASTER_RAFT_ADVERTISE")]
+    pub raft_advertise: Option<String>,
+    /// Every master of the cluster, itself too, the same list at each: ID=CLIENTS/RAFT, as in
+    /// 1=m1:7700/m1:7701. [default: itself alone]
+    #[arg(
+        long,
+        value_name = "ID=HOST:PORT/HOST:PORT",
+        value_delimiter = ',',
+        env = "VESTA_MASTER_PEERS"
+    )]
+    pub peers: Option<Vec<String>>,
+    /// Form a new cluster if none of the peers belongs to one. Without it an empty data directory
+    /// waits to be joined.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", env = "VESTA_MASTER_FORM")]
+    pub form: Option<bool>,
+    /// Allow addresses that other machines can reach, without TLS: whoever reaches them may run any
+    /// program on the workers.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", env = "VESTA_MASTER_INSECURE")]
+    pub insecure: Option<bool>,
+    /// Milliseconds between two heartbeats of the leader. [default: 100]
+    #[arg(long, value_name = "MS", env = "VESTA_MASTER_HEARTBEAT_MS")]
+    pub heartbeat_ms: Option<u64>,
+    /// The shortest patience of a follower in milliseconds, at least three heartbeats. [default: 300]
+    #[arg(long, value_name = "MS", env = "VESTA_MASTER_ELECTION_MIN_MS")]
+    pub election_min_ms: Option<u64>,
+    /// The longest patience of a follower in milliseconds. [default: 600]
+    #[arg(long, value_name = "MS", env = "VESTA_MASTER_ELECTION_MAX_MS")]
+    pub election_max_ms: Option<u64>,
+    /// Log entries between two snapshots. [default: 10000]
+    #[arg(long, value_name = "N", env = "VESTA_MASTER_SNAPSHOT_EVERY")]
+    pub snapshot_every: Option<u64>,
+    /// Silence after which a worker is lost. [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = units::duration, env = "VESTA_MASTER_WORKER_TIMEOUT")]
+    #[serde(deserialize_with = "super::time")]
+    pub worker_timeout: Option<Duration>,
+    /// How long a recovery waits for those that don't answer. [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = units::duration, env = "VESTA_MASTER_RECOVERY_TIMEOUT")]
+    #[serde(deserialize_with = "super::time")]
+    pub recovery_timeout: Option<Duration>,
+    /// Silence after which an application is over. [default: 300s]
+    #[arg(long, value_name = "TIME", value_parser = units::duration, env = "VESTA_MASTER_APP_LEASE")]
+    #[serde(deserialize_with = "super::time")]
+    pub app_lease: Option<Duration>,
+    /// How long workers execute orders after their last confirmed heartbeat; the same as theirs, which
+    /// the timeouts here must outlast. [default: 15s]
+    #[arg(long, value_name = "TIME", value_parser = units::duration, env = "VESTA_MASTER_ORDER_TTL")]
+    #[serde(deserialize_with = "super::time")]
+    pub order_ttl: Option<Duration>,
+    /// Pause between two heartbeats of a worker; the same as theirs. [default: 5s]
+    #[arg(long, value_name = "TIME", value_parser = units::duration, env = "VESTA_MASTER_WORKER_HEARTBEAT")]
+    #[serde(deserialize_with = "super::time")]
+    pub worker_heartbeat: Option<Duration>,
+    /// Scales the five times before this one, for tests. [default: 1]
+    #[arg(long, value_name = "FACTOR", env = "VESTA_MASTER_TIME_SCALE")]
+    pub time_scale: Option<f64>,
+    /// Spread an application's executors over many workers, or (false) pack them. [default: true]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", env = "VESTA_MASTER_SPREAD_OUT")]
+    pub spread_out: Option<bool>,
+    /// Keep room for one executor of each running driver that announced executors and has none, so
+    /// that drivers alone can't fill the cluster. [default: true]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", env = "VESTA_MASTER_RESERVE_FOR_EXECUTORS")]
+    pub reserve_for_executors: Option<bool>,
+    /// How often executors may fail in a row before their application fails, unless it says otherwise;
+    /// -1 for no limit. [default: 10]
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        env = "VESTA_MASTER_MAX_EXECUTOR_RETRIES"
+    )]
+    pub max_executor_retries: Option<i32>,
+    /// What is logged: a level, or more finely as in info,vesta_master=debug. [default: info]
+    #[arg(long, value_name = "FILTER", env = "VESTA_MASTER_LOG")]
+    pub log: Option<String>,
+}
+
+/// One master, as `peers` names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Its number.
+    pub node_id: u64,
+    /// Where clients and workers reach it.
+    pub client: String,
+    /// Where masters reach it.
+    pub raft: String,
+}
+
+/// A configuration that was checked. Times are scaled.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MasterConfig {
+    /// See [`Settings`], here and below.
+    pub node_id: u64,
+    pub data_dir: PathBuf,
+    pub listen: SocketAddr,
+    pub raft_listen: SocketAddr,
+    /// This master among `peers`: what it advertises.
+    pub own: Peer,
+    pub peers: Vec<Peer>,
+    pub form: bool,
+    pub insecure: bool,
+    pub heartbeat: Duration,
+    pub election_min: Duration,
+    pub election_max: Duration,
+    pub snapshot_every: u64,
+    pub worker_timeout: Duration,
+    pub recovery_timeout: Duration,
+    pub app_lease: Duration,
+    pub order_ttl: Duration,
+    pub worker_heartbeat: Duration,
+    pub spread_out: bool,
+    pub reserve_for_executors: bool,
+    pub max_executor_retries: i32,
+    pub log: String,
+    /// What is allowed and not wise, for the log.
+    pub warnings: Vec<String>,
+}
+
+impl Settings {
+    /// These settings, with what they leave open taken from `below`.
+    #[must_use]
+    pub fn over(self, below: Settings) -> Settings {
+        Settings {
+            node_id: self.node_id.or(below.node_id),
+            data_dir: self.data_dir.or(below.data_dir),
+            listen: self.listen.or(below.listen),
+            raft_listen: self.raft_listen.or(below.raft_listen),
+            advertise: self.advertise.or(below.advertise),
+            raft_advertise: self.raft_advertise.or(below.raft_advertise),
+            peers: self.peers.or(below.peers),
+            form: self.form.or(below.form),
+            insecure: self.insecure.or(below.insecure),
+            heartbeat_ms: self.heartbeat_ms.or(below.heartbeat_ms),
+            election_min_ms: self.election_min_ms.or(below.election_min_ms),
+            election_max_ms: self.election_max_ms.or(below.election_max_ms),
+            snapshot_every: self.snapshot_every.or(below.snapshot_every),
+            worker_timeout: self.worker_timeout.or(below.worker_timeout),
+            recovery_timeout: self.recovery_timeout.or(below.recovery_timeout),
+            app_lease: self.app_lease.or(below.app_lease),
+            order_ttl: self.order_ttl.or(below.order_ttl),
+            worker_heartbeat: self.worker_heartbeat.or(below.worker_heartbeat),
+            time_scale: self.time_scale.or(below.time_scale),
+            spread_out: self.spread_out.or(below.spread_out),
+            reserve_for_executors: self.reserve_for_executors.or(below.reserve_for_executors),
+            max_executor_retries: self.max_executor_retries.or(below.max_executor_retries),
+            log: self.log.or(below.log),
+        }
+    }
+
+    /// The configuration that these settings make, with the defaults filled in.
+    ///
+    /// # Errors
+    /// The first setting that is missing, can't be used, or contradicts another.
+    pub fn check(self) -> Result<MasterConfig, ConfigError> {
+        let node_id = node_id(self.node_id)?;
+        let data_dir = self
+            .data_dir
+            .clone()
+            .filter(|dir| !dir.as_os_str().is_empty());
+        let data_dir = data_dir.ok_or(ConfigError::Missing {
+            key: "data_dir",
+            wanted: "the directory where this master keeps its log and state",
+        })?;
+        let insecure = self.insecure.unwrap_or(false);
+        let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let listen = listener(
+            "listen",
+            self.listen.unwrap_or_else(|| local(7700)),
+            insecure,
+        )?;
+        let raft_listen = listener(
+            "raft_listen",
+            self.raft_listen.unwrap_or_else(|| local(7701)),
+            insecure,
+        )?;
+        let (own, peers) = members(node_id, &self, listen, raft_listen)?;
+        let mut warnings = Vec::new();
+        if peers.len().is_multiple_of(2) {
+            let count = peers.len();
+            warnings.push(format!(
+                "{count} masters survive no more losses than {}: an odd number is better",
+                count - 1
+            ));
+        }
+        let raft = RaftTimes::check(&self)?;
+        let times = Times::check(&self)?;
+        Ok(MasterConfig {
+            node_id,
+            data_dir,
+            listen,
+            raft_listen,
+            own,
+            peers,
+            form: self.form.unwrap_or(false),
+            insecure,
+            heartbeat: raft.heartbeat,
+            election_min: raft.election_min,
+            election_max: raft.election_max,
+            snapshot_every: at_least_one("snapshot_every", self.snapshot_every.unwrap_or(10_000))?,
+            worker_timeout: times.worker_timeout,
+            recovery_timeout: times.recovery_timeout,
+            app_lease: times.app_lease,
+            order_ttl: times.order_ttl,
+            worker_heartbeat: times.worker_heartbeat,
+            spread_out: self.spread_out.unwrap_or(true),
+            reserve_for_executors: self.reserve_for_executors.unwrap_or(true),
+            max_executor_retries: retries(self.max_executor_retries.unwrap_or(10))?,
+            log: self.log.unwrap_or_else(|| "info".to_owned()),
+            warnings,
+        })
+    }
+}
+
+fn node_id(found: Option<u64>) -> Result<u64, ConfigError> {
+    let node_id = found.ok_or(ConfigError::Missing {
+        key: "node_id",
+        wanted: "this master's number among the masters, from 1",
+    })?;
+    at_least_one("node_id", node_id)
+}
+
+fn at_least_one(key: &'static str, value: u64) -> Result<u64, ConfigError> {
+    if value > 0 {
+        return Ok(value);
+    }
+    let wanted = "a whole number from 1".to_owned();
+    Err(ConfigError::Value {
+        key,
+        found: value.to_string(),
+        wanted,
+    })
+}
+
+fn retries(value: i32) -> Result<i32, ConfigError> {
+    if value >= -1 {
+        return Ok(value);
+    }
+    let wanted = "a number of retries from 0, or -1 for no limit".to_owned();
+    Err(ConfigError::Value {
+        key: "max_executor_retries",
+        found: value.to_string(),
+        wanted,
+    })
+}
+
+fn listener(
+    key: &'static str,
+    address: SocketAddr,
+    insecure: bool,
+) -> Result<SocketAddr, ConfigError> {
+    if address.port() == 0 {
+        let wanted = "an address with a port from 1: others must know it".to_owned();
+        return Err(ConfigError::Value {
+            key,
+            found: address.to_string(),
+            wanted,
+        });
+    }
+    checks::loopback(key, address, insecure)?;
+    Ok(address)
+}
+
+/// This master as others know it, and all masters.
+fn members(
+    node_id: u64,
+    settings: &Settings,
+    listen: SocketAddr,
+    raft_listen: SocketAddr,
+) -> Result<(Peer, Vec<Peer>), ConfigError> {
+    let named = |key, text: &Option<String>| {
+        text.as_deref()
+            .map(|text| checks::address(key, text))
+            .transpose()
+    };
+    let advertise = named("advertise", &settings.advertise)?;
+    let raft_advertise = named("raft_advertise", &settings.raft_advertise)?;
+    let Some(listed) = settings.peers.as_ref().filter(|peers| !peers.is_empty()) else {
+        let own = Peer {
+            node_id,
+            client: or_listen("advertise", advertise, listen)?,
+            raft: or_listen("raft_advertise", raft_advertise, raft_listen)?,
+        };
+        return Ok((own.clone(), vec![own]));
+    };
+    let peers = peers(listed)?;
+    let own = peers.iter().find(|peer| peer.node_id == node_id).cloned().ok_or_else(|| {
+        let ids: Vec<String> = peers.iter().map(|peer| peer.node_id.to_string()).collect();
+        ConfigError::Contradiction(format!(
+            "node_id = {node_id} is not among peers, which are {}: the list names every master, \
+             this one too",
+            ids.join(", ")
+        ))
+    })?;
+    same("advertise", advertise, &own.client, node_id)?;
+    same("raft_advertise", raft_advertise, &own.raft, node_id)?;
+    Ok((own, peers))
+}
+
+fn or_listen(
+    key: &'static str,
+    advertised: Option<String>,
+    listen: SocketAddr,
+) -> Result<String, ConfigError> {
+    match advertised {
+        Some(address) => Ok(address),
+        None if listen.ip().is_unspecified() => Err(ConfigError::Missing {
+            key,
+            wanted: "the host:port under which others reach a master that listens everywhere",
+        }),
+        None => Ok(listen.to_string()),
+    }
+}
+
+fn same(
+    key: &'static str,
+    advertised: Option<String>,
+    listed: &str,
+    node_id: u64,
+) -> Result<(), ConfigError> {
+    match advertised {
+        Some(advertised) if advertised != listed => Err(ConfigError::Contradiction(format!(
+            "{key} = {advertised}, and peers name node {node_id} as {listed}: they must be the same"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn peers(listed: &[String]) -> Result<Vec<Peer>, ConfigError> {
+    if listed.len() > MASTERS_MAX {
+        return Err(ConfigError::Value {
+            key: "peers",
+            found: format!("a list of {}", listed.len()),
+            wanted: format!("a list of 1, 3 or 5 masters, at most {MASTERS_MAX}"),
+        });
+    }
+    let peers = listed
+        .iter()
+        .map(|text| peer(text))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut ids = BTreeSet::new();
+    let mut addresses = BTreeSet::new();
+    for peer in &peers {
+        if !ids.insert(peer.node_id) {
+            let id = peer.node_id;
+            return Err(ConfigError::Contradiction(format!(
+                "two peers have id {id}"
+            )));
+        }
+        for address in [&peer.client, &peer.raft] {
+            if !addresses.insert(address) {
+                return Err(ConfigError::Contradiction(format!(
+                    "the address {address} is twice among peers: each master has two of its own"
+                )));
+            }
+        }
+    }
+    Ok(peers)
+}
+
+fn peer(text: &str) -> Result<Peer, ConfigError> {
+    let wrong = || ConfigError::Value {
+        key: "peers",
+        found: shown(text),
+        wanted: "ID=CLIENTS/RAFT, as in 1=m1:7700/m1:7701".to_owned(),
+    };
+    let (id, addresses) = text.trim().split_once('=').ok_or_else(wrong)?;
+    let (client, raft) = addresses.split_once('/').ok_or_else(wrong)?;
+    let node_id = id.parse().ok().filter(|id| *id > 0).ok_or_else(wrong)?;
+    let address = |text| checks::address("peers", text).map_err(|_| wrong());
+    Ok(Peer {
+        node_id,
+        client: address(client)?,
+        raft: address(raft)?,
+    })
+}
+
+struct RaftTimes {
+    heartbeat: Duration,
+    election_min: Duration,
+    election_max: Duration,
+}
+
+impl RaftTimes {
+    fn check(settings: &Settings) -> Result<RaftTimes, ConfigError> {
+        let heartbeat = settings.heartbeat_ms.unwrap_or(100);
+        let min = settings.election_min_ms.unwrap_or(300);
+        let max = settings.election_max_ms.unwrap_or(600);
+        if !(5..=60_000).contains(&heartbeat) {
+            let wanted = "a number of milliseconds from 5 to 60000".to_owned();
+            let found = heartbeat.to_string();
+            return Err(ConfigError::Value {
+                key: "heartbeat_ms",
+                found,
+                wanted,
+            });
+        }
+        if min < heartbeat * 3 {
+            return Err(ConfigError::Contradiction(format!(
+                "election_min_ms = {min} and heartbeat_ms = {heartbeat}: a follower must wait for at \
+                 least three heartbeats before it stands for election"
+            )));
+        }
+        if max <= min || max > 600_000 {
+            return Err(ConfigError::Contradiction(format!(
+                "election_max_ms = {max} and election_min_ms = {min}: the longest patience must be \
+                 above the shortest, and at most 600000"
+            )));
+        }
+        let ms = Duration::from_millis;
+        Ok(RaftTimes {
+            heartbeat: ms(heartbeat),
+            election_min: ms(min),
+            election_max: ms(max),
+        })
+    }
+}
+
+struct Times {
+    worker_timeout: Duration,
+    recovery_timeout: Duration,
+    app_lease: Duration,
+    order_ttl: Duration,
+    worker_heartbeat: Duration,
+}
+
+impl Times {
+    /// Judged before they are scaled: the scale is the same for all.
+    fn check(settings: &Settings) -> Result<Times, ConfigError> {
+        let seconds = |time: Option<Duration>, or| time.unwrap_or(Duration::from_secs(or));
+        let times = Times {
+            worker_timeout: seconds(settings.worker_timeout, 60),
+            recovery_timeout: seconds(settings.recovery_timeout, 60),
+            app_lease: seconds(settings.app_lease, 300),
+            order_ttl: seconds(settings.order_ttl, 15),
+            worker_heartbeat: seconds(settings.worker_heartbeat, 5),
+        };
+        // Clocks that drift by up to a tenth, and a second for what is under way.
+        let least = times.order_ttl.mul_f64(1.1) + Duration::from_secs(1);
+        let verdicts = [
+            ("worker_timeout", times.worker_timeout),
+            ("recovery_timeout", times.recovery_timeout),
+        ];
+        for (key, verdict) in verdicts {
+            if verdict < least {
+                return Err(ConfigError::Contradiction(format!(
+                    "{key} = {verdict:?} and order_ttl = {:?}: a verdict must come after every order \
+                     has lapsed, so {key} must be at least {least:?} (order_ttl x 1.1 + 1 s)",
+                    times.order_ttl
+                )));
+            }
+        }
+        checks::heartbeats("worker_heartbeat", times.worker_heartbeat, times.order_ttl)?;
+        if times.app_lease < times.worker_heartbeat * 3 {
+            return Err(ConfigError::Contradiction(format!(
+                "app_lease = {:?} and worker_heartbeat = {:?}: three heartbeats must fit into the lease",
+                times.app_lease, times.worker_heartbeat
+            )));
+        }
+        Ok(times.scaled(checks::time_scale(settings.time_scale.unwrap_or(1.0))?))
+    }
+
+    fn scaled(self, scale: f64) -> Times {
+        Times {
+            worker_timeout: self.worker_timeout.mul_f64(scale),
+            recovery_timeout: self.recovery_timeout.mul_f64(scale),
+            app_lease: self.app_lease.mul_f64(scale),
+            order_ttl: self.order_ttl.mul_f64(scale),
+            worker_heartbeat: self.worker_heartbeat.mul_f64(scale),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

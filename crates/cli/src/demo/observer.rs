@@ -1,0 +1,134 @@
+//! Looking at the cluster as any client can.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::Context;
+use vesta_client::proto::{Driver, Failover, ListRequest, Master, Worker};
+use vesta_client::{Client, ClientOptions, MasterList};
+use vesta_local::wait_for;
+
+/// How long a state that must come may take to come, on a slow machine too.
+pub const PATIENCE: Duration = Duration::from_secs(45);
+
+/// The status of a leader that is open for business.
+const ALIVE: &str = "ALIVE";
+
+/// Looks at a cluster.
+#[derive(Debug)]
+pub struct Observer {
+    client: Client,
+    everything: ListRequest,
+}
+
+/// A master that leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leader {
+    /// Its number, which is its node id.
+    pub number: usize,
+    /// The epoch that it leads in.
+    pub epoch: u64,
+}
+
+impl Observer {
+    /// An observer of these masters.
+    pub fn new(masters: &MasterList) -> Observer {
+        // A master that hears of no leader says so within a second; a paused one never does.
+        let options = ClientOptions {
+            attempt: Duration::from_millis(1_500),
+            connect: Duration::from_millis(250),
+            pause_longest: Duration::from_millis(100),
+            ..ClientOptions::default()
+        };
+        let everything = ListRequest { ended: true, ..ListRequest::default() };
+        Observer { client: Client::with_options(masters, options), everything }
+    }
+
+    /// Every master, as it says it is; none if nobody answers now.
+    pub async fn masters(&self) -> Vec<Master> {
+        let reply = self.client.list_masters(self.everything).await;
+        reply.map(|reply| reply.masters).unwrap_or_default()
+    }
+
+    /// Every worker, as the leader knows it; none if nobody answers now.
+    pub async fn workers(&self) -> Vec<Worker> {
+        let reply = self.client.list_workers(self.everything).await;
+        reply.map(|reply| reply.workers).unwrap_or_default()
+    }
+
+    /// The drivers that have not ended; `None` if nobody answers now.
+    pub async fn live_drivers(&self) -> Option<Vec<Driver>> {
+        let live = ListRequest { consistent: true, ..ListRequest::default() };
+        let reply = self.client.list_drivers(live).await.ok()?;
+        Some(reply.drivers.into_iter().filter(|driver| !driver.ended).collect())
+    }
+
+    /// The fail-over reports by epoch; none if nobody answers now.
+    pub async fn failovers(&self) -> BTreeMap<u64, Failover> {
+        let reply = self.client.list_failovers(self.everything).await;
+        let reports = reply.map(|reply| reply.failovers).unwrap_or_default();
+        reports.into_iter().map(|report| (report.epoch, report)).collect()
+    }
+
+    /// Waits until a master leads in a later epoch than `after` and is open for business.
+    ///
+    /// # Errors
+    /// When none does in time.
+    pub async fn leader(&self, after: u64) -> anyhow::Result<Leader> {
+        let what = format!("a master that leads after epoch {after}");
+        let leader = wait_for(what, PATIENCE, async || {
+            let masters = self.masters().await;
+            let leading = |master: &&Master| master.leader && master.status == ALIVE;
+            let leading = masters.iter().filter(leading).max_by_key(|master| master.epoch)?;
+            let number = usize::try_from(leading.node_id).ok()?;
+            (leading.epoch > after).then_some(Leader { number, epoch: leading.epoch })
+        });
+        Ok(leader.await?)
+    }
+
+    /// Waits until the recovery of `epoch` is over, and returns its report.
+    ///
+    /// # Errors
+    /// When it is not over in time.
+    pub async fn recovered(&self, epoch: u64) -> anyhow::Result<Failover> {
+        let what = format!("the recovery of epoch {epoch} to be over");
+        let report = wait_for(what, PATIENCE, async || {
+            let report = self.failovers().await.remove(&epoch)?;
+            report.recovery_ms.map(|_| report)
+        });
+        Ok(report.await?)
+    }
+
+    /// Waits until `number` follows and has applied what the leader had when this was called. Returns
+    /// the index.
+    ///
+    /// # Errors
+    /// When it has not in time.
+    pub async fn caught_up(&self, number: usize) -> anyhow::Result<u64> {
+        let what = format!("master {number} to catch up");
+        let mut goal = None;
+        let index = wait_for(what, PATIENCE, async || {
+            let masters = self.masters().await;
+            let leader = masters.iter().find(|master| master.leader && master.status == ALIVE)?;
+            let goal = *goal.get_or_insert(leader.applied_index);
+            let it = masters.iter().find(|master| master.node_id == number as u64)?;
+            // It has heard from the leader: one that just went on may still believe to lead.
+            let follows = it.term == leader.term && !it.leader;
+            (follows && it.applied_index >= goal).then_some(goal)
+        });
+        index.await.context("a master that was killed or paused must come back")
+    }
+
+    /// Waits until so many workers are ALIVE.
+    ///
+    /// # Errors
+    /// When they are not in time.
+    pub async fn workers_alive(&self, count: usize) -> anyhow::Result<()> {
+        let alive = wait_for(format!("{count} workers to be ALIVE"), PATIENCE, async || {
+            let workers = self.workers().await;
+            let alive = workers.iter().filter(|worker| worker.state == ALIVE).count();
+            (alive == count).then_some(())
+        });
+        Ok(alive.await?)
+    }
+}

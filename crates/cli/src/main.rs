@@ -1,0 +1,85 @@
+//! The `vesta` binary: a thin layer over the crates that do the work.
+
+mod commands;
+mod config;
+mod connection;
+mod exit;
+mod logging;
+mod output;
+mod progress;
+mod show;
+mod units;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{app, failover, kill, list, logs, master, status, submit, worker};
+use crate::exit::{EXIT_CODES, Failure};
+
+/// A highly available cluster manager of the Apache Spark standalone kind.
+///
+/// Any master answers any command. Submitting is remote execution: until TLS and tokens are there,
+/// masters and workers listen on loopback only.
+#[derive(Debug, Parser)]
+#[command(name = "vesta", version, after_help = EXIT_CODES, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Submit(Box<submit::Submit>),
+    Status(status::Status),
+    Kill(kill::Kill),
+    List(list::List),
+    Logs(logs::Logs),
+    App(Box<app::App>),
+    Failover(failover::FailoverCommand),
+    Master(Box<master::Master>),
+    Worker(Box<worker::Worker>),
+    /// Execute one driver or executor: what a worker starts for each.
+    #[command(hide = true)]
+    Supervise {
+        /// The instance's directory.
+        dir: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    let command = match Cli::parse().command {
+        // It brings its own runtime, and as few threads as it can.
+        Command::Supervise { dir } => return vesta_worker::supervise(&dir),
+        command => command,
+    };
+    match run(command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Refused(format!("threads can't be started: {error}")))?;
+    runtime.block_on(async {
+        match command {
+            Command::Submit(args) => submit::run(*args).await,
+            Command::Status(args) => status::run(args).await,
+            Command::Kill(args) => kill::run(args).await,
+            Command::List(args) => list::run(args).await,
+            Command::Logs(args) => logs::run(args).await,
+            Command::App(args) => app::run(*args).await,
+            Command::Failover(args) => failover::run(args).await,
+            Command::Master(args) => master::run(*args).await,
+            Command::Worker(args) => worker::run(*args).await,
+            Command::Supervise { .. } => unreachable!("it is run without this runtime"),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests;

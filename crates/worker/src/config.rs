@@ -80,18 +80,26 @@ impl Config {
             return wrong("no master is named; at least one host:port is needed".into());
         }
         for master in &self.masters {
-            let port = master.rsplit_once(':').map(|(host, port)| (host, port.parse::<u16>()));
+            let port = master
+                .rsplit_once(':')
+                .map(|(host, port)| (host, port.parse::<u16>()));
             if !matches!(port, Some((host, Ok(1..))) if !host.is_empty()) {
-                return wrong(format!("master {master:?} is not host:port, such as m1:7700"));
+                return wrong(format!(
+                    "master {master:?} is not host:port, such as m1:7700"
+                ));
             }
         }
         if !(1..=CORES_MAX).contains(&self.cores) {
             let cores = self.cores;
-            return wrong(format!("cores {cores} is not a whole number from 1 to {CORES_MAX}"));
+            return wrong(format!(
+                "cores {cores} is not a whole number from 1 to {CORES_MAX}"
+            ));
         }
         if !(1..=MEMORY_MIB_MAX).contains(&self.memory_mib) {
             let mib = self.memory_mib;
-            return wrong(format!("memory {mib} MiB is not from 1 to {MEMORY_MIB_MAX} MiB (16 TiB)"));
+            return wrong(format!(
+                "memory {mib} MiB is not from 1 to {MEMORY_MIB_MAX} MiB (16 TiB)"
+            ));
         }
         if self.heartbeat.is_zero() {
             return wrong("heartbeat 0 s: it must be longer than nothing".into());
@@ -104,7 +112,10 @@ impl Config {
             ));
         }
         if !(0.0..=1_000.0).contains(&self.restart_backoff) {
-            return wrong(format!("restart_backoff {} is not from 0 to 1000", self.restart_backoff));
+            return wrong(format!(
+                "restart_backoff {} is not from 0 to 1000",
+                self.restart_backoff
+            ));
         }
         if self.supervisor.is_empty() {
             return wrong("supervisor: the command that runs a supervisor is empty".into());
@@ -128,7 +139,10 @@ mod tests {
 
     #[test]
     fn a_contradiction_is_named_with_both_values() {
-        let config = Config { heartbeat: Duration::from_secs(8), ..config() };
+        let config = Config {
+            heartbeat: Duration::from_secs(8),
+            ..config()
+        };
         let text = config.validate().unwrap_err().to_string();
         assert!(text.contains("8s") && text.contains("15s"), "{text}");
     }
@@ -136,13 +150,55 @@ mod tests {
     #[test]
     fn a_value_that_can_t_be_used_is_shown() {
         for (bad, shown) in [
-            (Config { masters: vec![], ..config() }, "no master"),
-            (Config { masters: vec!["m1".into()], ..config() }, "\"m1\""),
-            (Config { masters: vec!["m1:0".into()], ..config() }, "\"m1:0\""),
-            (Config { cores: 0, ..config() }, "cores 0"),
-            (Config { memory_mib: u64::MAX, ..config() }, "18446744073709551615"),
-            (Config { restart_backoff: f64::NAN, ..config() }, "NaN"),
-            (Config { supervisor: vec![], ..config() }, "supervisor"),
+            (
+                Config {
+                    masters: vec![],
+                    ..config()
+                },
+                "no master",
+            ),
+            (
+                Config {
+                    masters: vec!["m1".into()],
+                    ..config()
+                },
+                "\"m1\"",
+            ),
+            (
+                Config {
+                    masters: vec!["m1:0".into()],
+                    ..config()
+                },
+                "\"m1:0\"",
+            ),
+            (
+                Config {
+                    cores: 0,
+                    ..config()
+                },
+                "cores 0",
+            ),
+            (
+                Config {
+                    memory_mib: u64::MAX,
+                    ..config()
+                },
+                "18446744073709551615",
+            ),
+            (
+                Config {
+                    restart_backoff: f64::NAN,
+                    ..config()
+                },
+                "NaN",
+            ),
+            (
+                Config {
+                    supervisor: vec![],
+                    ..config()
+                },
+                "supervisor",
+            ),
         ] {
             let text = bad.validate().unwrap_err().to_string();
             assert!(text.contains(shown), "{text}");

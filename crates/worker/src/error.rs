@@ -55,6 +55,10 @@ impl WorkerError {
         path: &Path,
     ) -> impl FnOnce(io::Error) -> WorkerError + use<> {
         let path = path.to_owned();
-        move |source| WorkerError::File { doing, path, source }
+        move |source| WorkerError::File {
+            doing,
+            path,
+            source,
+        }
     }
 }

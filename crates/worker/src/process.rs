@@ -28,7 +28,10 @@ struct Stat {
 impl Process {
     /// The process that has this pid now, a zombie too.
     pub(crate) fn of(pid: u32) -> Option<Process> {
-        stat(pid).map(|stat| Process { pid, start: stat.start })
+        stat(pid).map(|stat| Process {
+            pid,
+            start: stat.start,
+        })
     }
 
     /// This process.
@@ -77,27 +80,42 @@ pub(crate) fn children(parent: u32) -> Vec<Process> {
     let child = |pid: &u32| {
         stat(*pid).is_some_and(|stat| stat.parent == parent && !matches!(stat.state, 'Z' | 'X'))
     };
-    pids().into_iter().filter(child).filter_map(Process::of).collect()
+    pids()
+        .into_iter()
+        .filter(child)
+        .filter_map(Process::of)
+        .collect()
 }
 
 /// The processes that were started with one of these instance ids in their environment, whatever group
 /// they moved to; never this one.
 pub(crate) fn of_instances(ids: &[String]) -> Vec<Process> {
-    let wanted: Vec<String> = ids.iter().map(|id| format!("{INSTANCE_VARIABLE}={id}")).collect();
+    let wanted: Vec<String> = ids
+        .iter()
+        .map(|id| format!("{INSTANCE_VARIABLE}={id}"))
+        .collect();
     let belongs = |process: &Process| {
         let environment = fs::read(format!("/proc/{}/environ", process.pid)).unwrap_or_default();
-        environment.split(|byte| *byte == 0).any(|variable| {
-            wanted.iter().any(|wanted| wanted.as_bytes() == variable)
-        })
+        environment
+            .split(|byte| *byte == 0)
+            .any(|variable| wanted.iter().any(|wanted| wanted.as_bytes() == variable))
     };
     let own = std::process::id();
-    let others = pids().into_iter().filter(|pid| *pid != own).filter_map(Process::of);
-    others.filter(belongs).filter(|process| process.is_alive()).collect()
+    let others = pids()
+        .into_iter()
+        .filter(|pid| *pid != own)
+        .filter_map(Process::of);
+    others
+        .filter(belongs)
+        .filter(|process| process.is_alive())
+        .collect()
 }
 
 fn pids() -> Vec<u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+    entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect()
 }
 
 fn stat(pid: u32) -> Option<Stat> {
@@ -111,7 +129,11 @@ fn parse(text: &str) -> Option<Stat> {
     let state = fields.next()?.chars().next()?;
     let parent = fields.next()?.parse().ok()?;
     let start = fields.nth(17)?.parse().ok()?;
-    Some(Stat { state, parent, start })
+    Some(Stat {
+        state,
+        parent,
+        start,
+    })
 }
 
 /// A pid that can be signalled: never 0 or 1, which would mean "my own group" or the machine.
@@ -122,7 +144,9 @@ fn raw(pid: u32) -> Option<Pid> {
 /// Makes this process the parent of descendants that lose theirs, so that none escapes it.
 pub(crate) fn adopt_orphans() -> io::Result<()> {
     // Any pid switches it on; the kernel only looks whether the number is zero.
-    Ok(rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?)
+    Ok(rustix::process::set_child_subreaper(Some(
+        rustix::process::getpid(),
+    ))?)
 }
 
 #[cfg(test)]
@@ -138,9 +162,15 @@ mod tests {
 
     #[test]
     fn a_process_that_has_another_s_pid_is_not_signalled() {
-        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let mut child = std::process::Command::new("sleep")
+            .arg("60")
+            .spawn()
+            .unwrap();
         let real = Process::of(child.id()).unwrap();
-        let other = Process { start: real.start + 1, ..real };
+        let other = Process {
+            start: real.start + 1,
+            ..real
+        };
         assert!(real.is_alive() && !other.is_alive());
         other.signal(Signal::KILL);
         assert!(real.is_alive());
@@ -154,7 +184,11 @@ mod tests {
     fn a_process_is_found_by_the_instance_in_its_environment() {
         let id = format!("driver-test-{}", std::process::id());
         let mut command = std::process::Command::new("sleep");
-        let mut child = command.arg("60").env(INSTANCE_VARIABLE, &id).spawn().unwrap();
+        let mut child = command
+            .arg("60")
+            .env(INSTANCE_VARIABLE, &id)
+            .spawn()
+            .unwrap();
         let process = Process::of(child.id()).unwrap();
         let found = of_instances(std::slice::from_ref(&id));
         process.signal(Signal::KILL);

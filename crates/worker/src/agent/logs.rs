@@ -19,22 +19,41 @@ pub(super) fn read(
     request: &ReadLog,
     worker: &WorkerId,
 ) -> LogChunk {
-    let answer = LogChunk { request: request.request, ..LogChunk::default() };
+    let answer = LogChunk {
+        request: request.request,
+        ..LogChunk::default()
+    };
     let Some((ended, dir)) = found else {
         let instance: String = request.instance_id.chars().take(120).collect();
         let error = format!("{worker} has no instance {instance:?}");
-        return LogChunk { error, ended: true, ..answer };
+        return LogChunk {
+            error,
+            ended: true,
+            ..answer
+        };
     };
     let name = if request.stderr { "stderr" } else { "stdout" };
     match read_part(&dir.path().join(name), request) {
-        Ok((data, offset, size)) => LogChunk { data, offset, size, ended, ..answer },
-        Err(error) => LogChunk { error: format!("{name}: {error}"), ended, ..answer },
+        Ok((data, offset, size)) => LogChunk {
+            data,
+            offset,
+            size,
+            ended,
+            ..answer
+        },
+        Err(error) => LogChunk {
+            error: format!("{name}: {error}"),
+            ended,
+            ..answer
+        },
     }
 }
 
 /// The part, its offset, and the file's size. A file that is not there yet is empty.
 fn read_part(path: &Path, request: &ReadLog) -> io::Result<(Vec<u8>, u64, u64)> {
-    let Some(mut file) = open(path)? else { return Ok((Vec::new(), 0, 0)) };
+    let Some(mut file) = open(path)? else {
+        return Ok((Vec::new(), 0, 0));
+    };
     let size = file.metadata()?.len();
     let most = match request.bytes_max {
         0 => LOG_CHUNK_BYTES as u64,
@@ -70,7 +89,13 @@ mod tests {
     use std::fs;
 
     fn ask(offset: u64, bytes_max: u32, tail: bool) -> ReadLog {
-        ReadLog { request: 7, offset, bytes_max, tail, ..ReadLog::default() }
+        ReadLog {
+            request: 7,
+            offset,
+            bytes_max,
+            tail,
+            ..ReadLog::default()
+        }
     }
 
     fn worker() -> WorkerId {
@@ -88,7 +113,10 @@ mod tests {
         fs::write(dir.path().join("stdout"), b"0123456789").unwrap();
         let part = |request| {
             let chunk = answer(dir.path(), &request);
-            assert_eq!((chunk.request, chunk.size, chunk.error.as_str()), (7, 10, ""));
+            assert_eq!(
+                (chunk.request, chunk.size, chunk.error.as_str()),
+                (7, 10, "")
+            );
             (chunk.offset, String::from_utf8(chunk.data).unwrap())
         };
         assert_eq!(part(ask(2, 3, false)), (2, "234".into()));
@@ -108,14 +136,29 @@ mod tests {
         std::os::unix::fs::symlink("/etc/passwd", dir.path().join("stdout")).unwrap();
         fs::create_dir(dir.path().join("stderr")).unwrap();
         let link = answer(dir.path(), &ask(0, 9, false));
-        assert!(link.data.is_empty() && link.error.starts_with("stdout: "), "{link:?}");
-        let directory = answer(dir.path(), &ReadLog { stderr: true, ..ask(0, 9, false) });
-        assert!(directory.error.contains("not a regular file"), "{directory:?}");
+        assert!(
+            link.data.is_empty() && link.error.starts_with("stdout: "),
+            "{link:?}"
+        );
+        let directory = answer(
+            dir.path(),
+            &ReadLog {
+                stderr: true,
+                ..ask(0, 9, false)
+            },
+        );
+        assert!(
+            directory.error.contains("not a regular file"),
+            "{directory:?}"
+        );
     }
 
     #[test]
     fn an_instance_that_is_not_here_is_named_in_the_answer() {
-        let request = ReadLog { instance_id: "../../etc".into(), ..ask(0, 9, false) };
+        let request = ReadLog {
+            instance_id: "../../etc".into(),
+            ..ask(0, 9, false)
+        };
         let chunk = read(None, &request, &worker());
         assert_eq!(chunk.error, "worker-1 has no instance \"../../etc\"");
     }

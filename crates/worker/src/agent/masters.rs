@@ -45,7 +45,10 @@ impl Masters {
         if masters.is_empty() || old {
             return false;
         }
-        let changed = self.named.as_ref().is_none_or(|(_, known)| *known != masters);
+        let changed = self
+            .named
+            .as_ref()
+            .is_none_or(|(_, known)| *known != masters);
         if changed && let Err(error) = write_members(dir, &masters) {
             tracing::warn!(%error, "the masters' addresses can't be kept");
         }
@@ -86,7 +89,12 @@ impl Masters {
 
     fn known(&self) -> Vec<String> {
         let mut known = self.configured.clone();
-        known.extend(self.remembered.iter().filter(|old| !self.configured.contains(old)).cloned());
+        known.extend(
+            self.remembered
+                .iter()
+                .filter(|old| !self.configured.contains(old))
+                .cloned(),
+        );
         known
     }
 
@@ -106,10 +114,16 @@ impl Masters {
     ) -> Vec<String> {
         let wanted = self.wanted(now);
         for master in &wanted {
-            self.dialers.entry(master.clone()).or_insert_with(|| begin(master.clone()));
+            self.dialers
+                .entry(master.clone())
+                .or_insert_with(|| begin(master.clone()));
         }
-        let gone: Vec<String> =
-            self.dialers.keys().filter(|master| !wanted.contains(*master)).cloned().collect();
+        let gone: Vec<String> = self
+            .dialers
+            .keys()
+            .filter(|master| !wanted.contains(*master))
+            .cloned()
+            .collect();
         for master in &gone {
             if let Some(dialer) = self.dialers.remove(master) {
                 dialer.abort();

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Duration, Instant, sleep_until};
 use vesta_types::{InstanceId, InstanceReport, InstanceStatus};
 
-use super::Event;
+use super::serve::Event;
 use crate::failpoint;
 use crate::process::Process;
 use crate::store::recover::give_up;
@@ -58,9 +58,13 @@ impl Runner {
         if *self.stopped.borrow() {
             return Err("it was stopped".to_owned());
         }
-        let mut child =
-            self.spawn().map_err(|error| format!("its supervisor can't be started: {error}"))?;
-        let mut lines = child.stdout.take().map(|stdout| BufReader::new(stdout).lines());
+        let mut child = self
+            .spawn()
+            .map_err(|error| format!("its supervisor can't be started: {error}"))?;
+        let mut lines = child
+            .stdout
+            .take()
+            .map(|stdout| BufReader::new(stdout).lines());
         self.watch(&mut child, &mut lines, events).await;
         Ok(())
     }
@@ -68,8 +72,10 @@ impl Runner {
     fn spawn(&self) -> io::Result<Child> {
         let log = self.dir.path().join("supervisor.log");
         let log = OpenOptions::new().create(true).append(true).open(log)?;
-        let (program, args) =
-            self.command.split_first().ok_or_else(|| io::Error::other("no command for it"))?;
+        let (program, args) = self
+            .command
+            .split_first()
+            .ok_or_else(|| io::Error::other("no command for it"))?;
         Command::new(program)
             .args(args)
             .arg(self.dir.path())
@@ -143,7 +149,9 @@ impl Runner {
             report
         });
         let broken = |_| InstanceReport {
-            status: InstanceStatus::Interrupted { reason: why.to_owned() },
+            status: InstanceStatus::Interrupted {
+                reason: why.to_owned(),
+            },
             ..report
         };
         settling.await.unwrap_or_else(broken)

@@ -12,7 +12,7 @@ use vesta_proto::worker::{FromWorker, Hello, from_worker, to_worker};
 use vesta_types::WorkerDescription;
 use vesta_types::limits::MESSAGE_BYTES_MAX;
 
-use super::{Event, opened};
+use super::serve::Event;
 use crate::reconcile::{Allegiance, Source};
 
 /// The version of the conversation.
@@ -112,10 +112,15 @@ impl Dialer {
         let mut client = WorkerClient::new(channel)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
-        let from = Source { master: self.master.clone(), session: Uuid::new_v4() };
+        let from = Source {
+            master: self.master.clone(),
+            session: Uuid::new_v4(),
+        };
         let (outgoing, stream) = mpsc::channel(OUTGOING_MAX);
         let hello = from_worker::Message::Hello(self.hello(from.session));
-        let _ = outgoing.try_send(FromWorker { message: Some(hello) });
+        let _ = outgoing.try_send(FromWorker {
+            message: Some(hello),
+        });
         let opening = client.session(ReceiverStream::new(stream));
         let mut incoming = match tokio::time::timeout(OPEN_TIMEOUT, opening).await {
             Ok(Ok(response)) => response.into_inner(),
@@ -123,8 +128,16 @@ impl Dialer {
             Err(_) => return End::Broken(format!("no session within {OPEN_TIMEOUT:?}")),
         };
         let (hang_up, mut hung_up) = oneshot::channel();
-        let link = Link { outgoing, _hang_up: hang_up };
-        if self.events.send(Event::Opened(from.clone(), link)).await.is_err() {
+        let link = Link {
+            outgoing,
+            _hang_up: hang_up,
+        };
+        if self
+            .events
+            .send(Event::Opened(from.clone(), link))
+            .await
+            .is_err()
+        {
             return End::Over;
         }
         let end = loop {
@@ -132,11 +145,13 @@ impl Dialer {
                 message = incoming.message() => message,
                 _ = &mut hung_up => break End::Broken("hung up".to_owned()),
             };
-            match message.map(|message| message.map(opened)) {
+            match message.map(|said| said.map(|envelope| envelope.message)) {
                 Ok(Some(Some(to_worker::Message::Refused(refused)))) => {
                     let (code, message) = (refused.code, refused.message);
                     tracing::error!(
-                        master = self.master, code, message,
+                        master = self.master,
+                        code,
+                        message,
                         "a master does not accept this worker; what runs here is kept"
                     );
                     break End::Refused;
@@ -164,7 +179,9 @@ impl Dialer {
         Hello {
             description: Some((&*self.description).into()),
             session: session.to_string(),
-            cluster_id: cluster.map(|cluster| cluster.to_string()).unwrap_or_default(),
+            cluster_id: cluster
+                .map(|cluster| cluster.to_string())
+                .unwrap_or_default(),
             epoch: epoch.0,
             protocol: PROTOCOL,
         }

@@ -14,7 +14,12 @@ pub(super) fn welcome(from: Source, welcome: &worker::Welcome) -> Option<Input> 
     }
     let cluster = understood(&from, convert::cluster_id(&welcome.cluster_id))?;
     let (epoch, leading) = (Epoch(welcome.epoch), welcome.leading);
-    Some(Input::Welcome { from, cluster, epoch, leading })
+    Some(Input::Welcome {
+        from,
+        cluster,
+        epoch,
+        leading,
+    })
 }
 
 /// Any other message that the reconciler decides on.
@@ -22,12 +27,21 @@ pub(super) fn input(from: Source, message: to_worker::Message) -> Option<Input> 
     match message {
         to_worker::Message::MasterChanged(changed) => {
             let cluster = understood(&from, convert::cluster_id(&changed.cluster_id))?;
-            Some(Input::MasterChanged { from, cluster, epoch: Epoch(changed.epoch) })
+            Some(Input::MasterChanged {
+                from,
+                cluster,
+                epoch: Epoch(changed.epoch),
+            })
         }
         to_worker::Message::Confirmed(confirmed) => {
             let session = understood(&from, Uuid::parse_str(&confirmed.session))?;
             let (epoch, sequence) = (Epoch(confirmed.epoch), confirmed.sequence);
-            Some(Input::Confirmed { from, session, epoch, sequence })
+            Some(Input::Confirmed {
+                from,
+                session,
+                epoch,
+                sequence,
+            })
         }
         to_worker::Message::Orders(orders) => {
             let (set, unread) = understood(&from, convert::order_set(orders))?;
@@ -39,7 +53,11 @@ pub(super) fn input(from: Source, message: to_worker::Message) -> Option<Input> 
         to_worker::Message::Acknowledged(ends) => {
             let ids = ends.instances.iter();
             let instances = ids.filter_map(|id| id.parse::<InstanceId>().ok()).collect();
-            Some(Input::Acknowledged { from, epoch: Epoch(ends.epoch), instances })
+            Some(Input::Acknowledged {
+                from,
+                epoch: Epoch(ends.epoch),
+                instances,
+            })
         }
         // Dealt with where they arrive.
         to_worker::Message::Welcome(_)
@@ -49,17 +67,21 @@ pub(super) fn input(from: Source, message: to_worker::Message) -> Option<Input> 
 }
 
 /// What the reconciler says, for the wire.
-pub(super) fn message(
-    message: Message,
-    description: &WorkerDescription,
-) -> from_worker::Message {
+pub(super) fn message(message: Message, description: &WorkerDescription) -> from_worker::Message {
     match message {
         Message::Heartbeat { sequence, stamp } => {
-            from_worker::Message::Heartbeat(worker::Heartbeat { sequence, stamp_ns: stamp.0 })
+            from_worker::Message::Heartbeat(worker::Heartbeat {
+                sequence,
+                stamp_ns: stamp.0,
+            })
         }
         Message::Report(report) => from_worker::Message::Report(worker::Report {
             epoch: report.epoch.0,
-            instances: report.instances.iter().map(worker::Instance::from).collect(),
+            instances: report
+                .instances
+                .iter()
+                .map(worker::Instance::from)
+                .collect(),
             refused_stale: report.refused_stale,
             stale_orders: report.stale_orders,
             description: Some(description.into()),

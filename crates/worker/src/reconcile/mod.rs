@@ -88,8 +88,20 @@ impl Reconciler {
         instances: impl IntoIterator<Item = (InstanceReport, bool)>,
     ) -> Reconciler {
         let known = |(report, acknowledged): (InstanceReport, bool)| {
-            let InstanceReport { instance, status, restart } = report;
-            (instance, Known { status, restart, acknowledged, stopping: false })
+            let InstanceReport {
+                instance,
+                status,
+                restart,
+            } = report;
+            (
+                instance,
+                Known {
+                    status,
+                    restart,
+                    acknowledged,
+                    stopping: false,
+                },
+            )
         };
         Reconciler {
             settings,
@@ -113,14 +125,26 @@ impl Reconciler {
     /// taken. An input that is taken without it is dropped.
     pub fn must_persist(&self, input: &Input) -> Option<Allegiance> {
         let (from, cluster, epoch) = match input {
-            Input::Welcome { from, cluster, epoch, .. }
-            | Input::MasterChanged { from, cluster, epoch } => (from, *cluster, *epoch),
+            Input::Welcome {
+                from,
+                cluster,
+                epoch,
+                ..
+            }
+            | Input::MasterChanged {
+                from,
+                cluster,
+                epoch,
+            } => (from, *cluster, *epoch),
             Input::Orders { from, set } => (from, set.cluster, set.epoch),
             _ => return None,
         };
         let ours = self.allegiance.cluster.is_none_or(|own| own == cluster);
         let newer = self.allegiance.cluster.is_none() || epoch > self.allegiance.epoch;
-        let wanted = Allegiance { cluster: Some(cluster), epoch: epoch.max(self.allegiance.epoch) };
+        let wanted = Allegiance {
+            cluster: Some(cluster),
+            epoch: epoch.max(self.allegiance.epoch),
+        };
         (self.is_current(from) && ours && newer).then_some(wanted)
     }
 
@@ -140,17 +164,35 @@ impl Reconciler {
         match input {
             Input::SessionOpened { from } => self.session_opened(now, from, &mut out),
             Input::SessionClosed { from } => self.session_closed(&from),
-            Input::Welcome { from, cluster, epoch, leading } => {
+            Input::Welcome {
+                from,
+                cluster,
+                epoch,
+                leading,
+            } => {
                 self.welcomed(now, from, cluster, epoch, leading, &mut out);
             }
-            Input::MasterChanged { from, cluster, epoch } => {
+            Input::MasterChanged {
+                from,
+                cluster,
+                epoch,
+            } => {
                 self.master_changed(now, from, cluster, epoch, &mut out);
             }
-            Input::Confirmed { from, session, epoch, sequence } => {
+            Input::Confirmed {
+                from,
+                session,
+                epoch,
+                sequence,
+            } => {
                 self.heartbeat_confirmed(now, &from, session, epoch, sequence, &mut out);
             }
             Input::Orders { from, set } => self.ordered(now, from, set, &mut out),
-            Input::Acknowledged { from, epoch, instances } => {
+            Input::Acknowledged {
+                from,
+                epoch,
+                instances,
+            } => {
                 self.acknowledged(&from, epoch, &instances, &mut out);
             }
             Input::Observed(report) => self.observed(now, report),
@@ -163,7 +205,8 @@ impl Reconciler {
 
     /// When [`Input::Tick`] is wanted next.
     pub fn next_tick(&self) -> Boottime {
-        self.report_due.map_or(self.heartbeat_due, |due| due.min(self.heartbeat_due))
+        self.report_due
+            .map_or(self.heartbeat_due, |due| due.min(self.heartbeat_due))
     }
 
     /// The cluster and epoch that the worker obeys.
@@ -183,7 +226,9 @@ impl Reconciler {
 
     /// Whether every end is acknowledged.
     pub fn is_settled(&self) -> bool {
-        self.instances.values().all(|known| known.status.is_final() && known.acknowledged)
+        self.instances
+            .values()
+            .all(|known| known.status.is_final() && known.acknowledged)
     }
 
     /// How many orders were refused as stale since the start.

@@ -41,15 +41,25 @@ impl Reconciler {
             self.stop(now, instance, out);
         }
         let ended: BTreeSet<&InstanceId> = set.stop.iter().collect();
-        let runs = set.run.into_iter().filter(|run| !ended.contains(&run.instance));
-        let runs = runs.filter(|run| self.is_new(now, run, out)).collect::<Vec<_>>();
+        let runs = set
+            .run
+            .into_iter()
+            .filter(|run| !ended.contains(&run.instance));
+        let runs = runs
+            .filter(|run| self.is_new(now, run, out))
+            .collect::<Vec<_>>();
         if runs.is_empty() || self.draining {
             return;
         }
         if self.is_fresh(now) {
             self.start(now, set.epoch, runs, out);
         } else {
-            self.withheld = Some(Withheld { from, epoch: set.epoch, received: now, runs });
+            self.withheld = Some(Withheld {
+                from,
+                epoch: set.epoch,
+                received: now,
+                runs,
+            });
         }
     }
 
@@ -61,8 +71,15 @@ impl Reconciler {
         if !self.is_fresh(now) {
             return;
         }
-        let Some(withheld) = self.withheld.take() else { return };
-        let Withheld { from, epoch, received, runs } = withheld;
+        let Some(withheld) = self.withheld.take() else {
+            return;
+        };
+        let Withheld {
+            from,
+            epoch,
+            received,
+            runs,
+        } = withheld;
         let stands = self.is_current(&from) && epoch == self.allegiance.epoch && !self.draining;
         if stands && stamp <= received {
             self.start(now, epoch, runs, out);
@@ -77,7 +94,8 @@ impl Reconciler {
             return Some(format!("epoch {} is known", self.allegiance.epoch));
         }
         let (epoch, index) = self.accepted?;
-        (set.epoch >= epoch && set.index < index).then(|| format!("index {index} was obeyed already"))
+        (set.epoch >= epoch && set.index < index)
+            .then(|| format!("index {index} was obeyed already"))
     }
 
     /// Whether this run is of an instance that was never accepted. One that ended is reported again, for
@@ -93,13 +111,19 @@ impl Reconciler {
         let own = self.allegiance.cluster == Some(run.instance.cluster);
         if !own {
             let instance = &run.instance;
-            out.push(Action::Note(format!("refused to run {instance}: it is of another cluster")));
+            out.push(Action::Note(format!(
+                "refused to run {instance}: it is of another cluster"
+            )));
         }
         own
     }
 
     fn start(&mut self, now: Boottime, epoch: Epoch, runs: Vec<RunOrder>, out: &mut Vec<Action>) {
-        let mut unsettled = self.instances.values().filter(|known| !known.acknowledged).count();
+        let mut unsettled = self
+            .instances
+            .values()
+            .filter(|known| !known.acknowledged)
+            .count();
         for order in runs {
             if unsettled >= REPORTS_MAX {
                 out.push(Action::Note(format!(
@@ -109,7 +133,12 @@ impl Reconciler {
                 continue;
             }
             let status = InstanceStatus::Accepted;
-            let known = Known { status, restart: 0, acknowledged: false, stopping: false };
+            let known = Known {
+                status,
+                restart: 0,
+                acknowledged: false,
+                stopping: false,
+            };
             // A list may name an instance twice.
             if self.instances.contains_key(&order.instance) {
                 continue;
@@ -117,7 +146,10 @@ impl Reconciler {
             self.instances.insert(order.instance.clone(), known);
             unsettled += 1;
             self.report_at(now);
-            out.push(Action::Start { order: Box::new(order), epoch });
+            out.push(Action::Start {
+                order: Box::new(order),
+                epoch,
+            });
         }
     }
 
@@ -149,7 +181,12 @@ impl Reconciler {
 fn describe(from: &Source, set: &OrderSet, reason: &str) -> String {
     let OrderSet { epoch, index, .. } = set;
     let master = &from.master;
-    let some = set.run.iter().take(3).map(|run| run.instance.to_string()).collect::<Vec<_>>();
+    let some = set
+        .run
+        .iter()
+        .take(3)
+        .map(|run| run.instance.to_string())
+        .collect::<Vec<_>>();
     format!(
         "orders of epoch {epoch} at index {index} from {master} (run {}: {}; stop {}): {reason}",
         set.run.len(),

@@ -19,8 +19,14 @@ const REPORT_BYTES_MAX: usize = MESSAGE_BYTES_MAX * 3 / 4;
 
 impl Reconciler {
     pub(super) fn observed(&mut self, now: Boottime, report: InstanceReport) {
-        let InstanceReport { instance, status, restart } = report;
-        let Some(known) = self.instances.get_mut(&instance) else { return };
+        let InstanceReport {
+            instance,
+            status,
+            restart,
+        } = report;
+        let Some(known) = self.instances.get_mut(&instance) else {
+            return;
+        };
         // An end is final, whatever a late reading of the records shows.
         let changed = known.status != status || known.restart != restart;
         if changed && !known.status.is_final() {
@@ -77,7 +83,11 @@ impl Reconciler {
 
     /// Everything accepted and not acknowledged; what lives comes first, should the room not do.
     fn report(&mut self) -> Report {
-        let unsettled = || self.instances.iter().filter(|(_, known)| !known.acknowledged);
+        let unsettled = || {
+            self.instances
+                .iter()
+                .filter(|(_, known)| !known.acknowledged)
+        };
         let live = unsettled().filter(|(_, known)| !known.status.is_final());
         let ended = unsettled().filter(|(_, known)| known.status.is_final());
         let mut bytes = 0;
@@ -92,7 +102,12 @@ impl Reconciler {
         };
         Report {
             epoch: self.allegiance.epoch,
-            instances: live.chain(ended).take(REPORTS_MAX).take_while(fits).map(report).collect(),
+            instances: live
+                .chain(ended)
+                .take(REPORTS_MAX)
+                .take_while(fits)
+                .map(report)
+                .collect(),
             refused_stale: self.refused.drain(..).collect(),
             stale_orders: self.stale_orders,
         }
@@ -102,7 +117,9 @@ impl Reconciler {
 fn text_bytes(status: &InstanceStatus) -> usize {
     match status {
         InstanceStatus::Ended { exit, .. } => exit.error.as_ref().map_or(0, String::len),
-        InstanceStatus::NeverRan { reason } | InstanceStatus::Interrupted { reason } => reason.len(),
+        InstanceStatus::NeverRan { reason } | InstanceStatus::Interrupted { reason } => {
+            reason.len()
+        }
         InstanceStatus::Accepted | InstanceStatus::Running { .. } => 0,
     }
 }

@@ -31,13 +31,19 @@ pub(super) struct Session {
 impl Reconciler {
     /// Whether `from` is the newest session to its master.
     pub(super) fn is_current(&self, from: &Source) -> bool {
-        self.sessions.get(&from.master).is_some_and(|session| session.id == from.session)
+        self.sessions
+            .get(&from.master)
+            .is_some_and(|session| session.id == from.session)
     }
 
     pub(super) fn session_opened(&mut self, now: Boottime, from: Source, out: &mut Vec<Action>) {
         // Whether it still leads it says in its welcome.
         self.leader.take_if(|leader| *leader == from.master);
-        let session = Session { id: from.session, sequence: 0, sent: VecDeque::new() };
+        let session = Session {
+            id: from.session,
+            sequence: 0,
+            sent: VecDeque::new(),
+        };
         self.sessions.insert(from.master.clone(), session);
         self.send_heartbeat(now, &from.master, out);
     }
@@ -106,7 +112,9 @@ impl Reconciler {
         }
         self.follow(from);
         let sent = &self.sessions[&from.master].sent;
-        let Some(&(_, stamp)) = sent.iter().find(|(number, _)| *number == sequence) else { return };
+        let Some(&(_, stamp)) = sent.iter().find(|(number, _)| *number == sequence) else {
+            return;
+        };
         if self.confirmed.is_none_or(|confirmed| stamp > confirmed) {
             self.confirmed = Some(stamp);
             out.push(Action::Confirm(stamp));
@@ -123,7 +131,10 @@ impl Reconciler {
     pub(super) fn leader(&self) -> Option<Source> {
         let master = self.leader.as_ref()?;
         let session = self.sessions.get(master)?.id;
-        Some(Source { master: master.clone(), session })
+        Some(Source {
+            master: master.clone(),
+            session,
+        })
     }
 
     pub(super) fn is_stale(&self, epoch: Epoch) -> bool {
@@ -171,20 +182,32 @@ impl Reconciler {
         for master in masters {
             self.send_heartbeat(now, &master, out);
         }
-        let haste = if self.is_fresh(now) { 1 } else { UNCONFIRMED_HASTE };
+        let haste = if self.is_fresh(now) {
+            1
+        } else {
+            UNCONFIRMED_HASTE
+        };
         self.heartbeat_due = now.plus(self.settings.heartbeat / haste);
         self.heartbeats_since_report = self.heartbeats_since_report.saturating_add(1);
     }
 
     fn send_heartbeat(&mut self, now: Boottime, master: &str, out: &mut Vec<Action>) {
-        let Some(session) = self.sessions.get_mut(master) else { return };
+        let Some(session) = self.sessions.get_mut(master) else {
+            return;
+        };
         session.sequence += 1;
         if session.sent.len() == STAMPS_MAX {
             session.sent.pop_front();
         }
         session.sent.push_back((session.sequence, now));
-        let to = Source { master: master.to_owned(), session: session.id };
-        let message = Message::Heartbeat { sequence: session.sequence, stamp: now };
+        let to = Source {
+            master: master.to_owned(),
+            session: session.id,
+        };
+        let message = Message::Heartbeat {
+            sequence: session.sequence,
+            stamp: now,
+        };
         out.push(Action::Send { to, message });
     }
 }

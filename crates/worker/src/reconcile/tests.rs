@@ -19,7 +19,10 @@ const TTL: Duration = Duration::from_secs(15);
 const SECOND: Duration = Duration::from_secs(1);
 
 fn settings() -> Settings {
-    Settings { heartbeat: Duration::from_secs(5), order_ttl: TTL }
+    Settings {
+        heartbeat: Duration::from_secs(5),
+        order_ttl: TTL,
+    }
 }
 
 fn instance(number: u64) -> InstanceId {
@@ -29,7 +32,10 @@ fn instance(number: u64) -> InstanceId {
 fn run(instance: InstanceId) -> RunOrder {
     RunOrder {
         instance,
-        launch: Launch { program: "true".into(), ..Launch::default() },
+        launch: Launch {
+            program: "true".into(),
+            ..Launch::default()
+        },
         booking: Booking::plain(1, 1),
         supervise: false,
         conf: Default::default(),
@@ -42,11 +48,20 @@ fn run(instance: InstanceId) -> RunOrder {
 }
 
 fn ended() -> InstanceStatus {
-    InstanceStatus::Ended { exit: Exit { code: Some(0), ..Exit::default() }, at: Timestamp(1) }
+    InstanceStatus::Ended {
+        exit: Exit {
+            code: Some(0),
+            ..Exit::default()
+        },
+        at: Timestamp(1),
+    }
 }
 
 fn session(master: &str, session: u128) -> Source {
-    Source { master: master.into(), session: Uuid::from_u128(session) }
+    Source {
+        master: master.into(),
+        session: Uuid::from_u128(session),
+    }
 }
 
 /// A reconciler, the time, and everything it wanted done.
@@ -65,7 +80,12 @@ impl World {
     fn over(instances: Vec<(InstanceReport, bool)>) -> World {
         let reconciler = Reconciler::new(settings(), Allegiance::default(), instances);
         let now = Boottime(1_000_000_000_000);
-        World { reconciler, now, done: Vec::new(), persisted: Vec::new() }
+        World {
+            reconciler,
+            now,
+            done: Vec::new(),
+            persisted: Vec::new(),
+        }
     }
 
     /// A world in which `m1` leads epoch 1, and a heartbeat sent now is confirmed.
@@ -101,7 +121,11 @@ impl World {
 
     fn lead(&mut self, from: &Source, epoch: u64) {
         let (from, epoch) = (from.clone(), Epoch(epoch));
-        self.input(Input::MasterChanged { from, cluster: CLUSTER, epoch });
+        self.input(Input::MasterChanged {
+            from,
+            cluster: CLUSTER,
+            epoch,
+        });
     }
 
     /// Confirms the last heartbeat that was sent on this session.
@@ -112,25 +136,47 @@ impl World {
 
     fn confirm_number(&mut self, from: &Source, epoch: u64, sequence: u64) {
         let (session, epoch) = (from.session, Epoch(epoch));
-        self.input(Input::Confirmed { from: from.clone(), session, epoch, sequence });
+        self.input(Input::Confirmed {
+            from: from.clone(),
+            session,
+            epoch,
+            sequence,
+        });
     }
 
     fn order(&mut self, from: &Source, epoch: u64, index: u64, runs: &[u64], stops: &[u64]) {
         let run = runs.iter().map(|number| run(instance(*number))).collect();
         let stop = stops.iter().map(|number| instance(*number)).collect();
-        let set = OrderSet { cluster: CLUSTER, epoch: Epoch(epoch), index, run, stop };
-        self.input(Input::Orders { from: from.clone(), set });
+        let set = OrderSet {
+            cluster: CLUSTER,
+            epoch: Epoch(epoch),
+            index,
+            run,
+            stop,
+        };
+        self.input(Input::Orders {
+            from: from.clone(),
+            set,
+        });
     }
 
     fn observe(&mut self, number: u64, status: InstanceStatus) {
-        let report = InstanceReport { instance: instance(number), status, restart: 0 };
+        let report = InstanceReport {
+            instance: instance(number),
+            status,
+            restart: 0,
+        };
         self.input(Input::Observed(report));
     }
 
     fn acknowledge(&mut self, from: &Source, epoch: u64, numbers: &[u64]) {
         let instances = numbers.iter().map(|number| instance(*number)).collect();
         let epoch = Epoch(epoch);
-        self.input(Input::Acknowledged { from: from.clone(), epoch, instances });
+        self.input(Input::Acknowledged {
+            from: from.clone(),
+            epoch,
+            instances,
+        });
     }
 
     fn started(&self) -> Vec<InstanceId> {
@@ -151,11 +197,10 @@ impl World {
 
     fn heartbeats(&self, to: &Source) -> Vec<(u64, Boottime)> {
         let sent = |action: &Action| match action {
-            Action::Send { to: at, message: Message::Heartbeat { sequence, stamp } }
-                if at == to =>
-            {
-                Some((*sequence, *stamp))
-            }
+            Action::Send {
+                to: at,
+                message: Message::Heartbeat { sequence, stamp },
+            } if at == to => Some((*sequence, *stamp)),
             _ => None,
         };
         self.done.iter().filter_map(sent).collect()
@@ -163,9 +208,10 @@ impl World {
 
     fn reports(&self) -> Vec<(Source, Report)> {
         let sent = |action: &Action| match action {
-            Action::Send { to, message: Message::Report(report) } => {
-                Some((to.clone(), report.clone()))
-            }
+            Action::Send {
+                to,
+                message: Message::Report(report),
+            } => Some((to.clone(), report.clone())),
             _ => None,
         };
         self.done.iter().filter_map(sent).collect()
@@ -202,7 +248,10 @@ fn an_order_of_a_lower_epoch_is_refused_counted_and_named_to_the_new_leader() {
     assert_eq!(world.reconciler.stale_orders(), 1);
     let (to, report) = world.reports().pop().unwrap();
     assert_eq!((to, report.stale_orders), (m2(), 1));
-    assert!(report.refused_stale[0].contains("epoch 1 at index 99 from m1:1"), "{report:?}");
+    assert!(
+        report.refused_stale[0].contains("epoch 1 at index 99 from m1:1"),
+        "{report:?}"
+    );
     // The refused index left no trace: lower ones of the leader are obeyed.
     world.order(&m2(), 2, 12, &[2], &[]);
     assert_eq!(world.started(), [instance(2)]);
@@ -232,7 +281,10 @@ fn an_epoch_is_on_disk_before_it_is_acted_on() {
         };
         Input::Orders { from: m1(), set }
     };
-    let wanted = Allegiance { cluster: Some(CLUSTER), epoch: Epoch(2) };
+    let wanted = Allegiance {
+        cluster: Some(CLUSTER),
+        epoch: Epoch(2),
+    };
     assert_eq!(world.reconciler.must_persist(&orders(2)), Some(wanted));
     assert_eq!(world.reconciler.step(world.now, orders(2)), []);
     world.input(orders(2));
@@ -246,9 +298,17 @@ fn a_standby_s_welcome_raises_the_epoch_too() {
     let mut world = World::led();
     world.open(&m2());
     let (from, epoch) = (m2(), Epoch(2));
-    world.input(Input::Welcome { from, cluster: CLUSTER, epoch, leading: false });
+    world.input(Input::Welcome {
+        from,
+        cluster: CLUSTER,
+        epoch,
+        leading: false,
+    });
     world.order(&m1(), 1, 10, &[1], &[]);
-    assert_eq!((world.started(), world.reconciler.stale_orders()), (vec![], 1));
+    assert_eq!(
+        (world.started(), world.reconciler.stale_orders()),
+        (vec![], 1)
+    );
 }
 
 #[test]
@@ -259,19 +319,35 @@ fn the_first_cluster_is_adopted_and_any_other_refused() {
         cluster: OTHER,
         epoch: Epoch(9),
         index: 99,
-        run: vec![run(InstanceId { cluster: OTHER, ..instance(1) })],
+        run: vec![run(InstanceId {
+            cluster: OTHER,
+            ..instance(1)
+        })],
         stop: vec![],
     };
     world.open(&m2());
     world.input(Input::Orders { from: m2(), set });
-    world.input(Input::MasterChanged { from: m2(), cluster: OTHER, epoch: Epoch(9) });
+    world.input(Input::MasterChanged {
+        from: m2(),
+        cluster: OTHER,
+        epoch: Epoch(9),
+    });
     assert_eq!(world.started(), []);
     assert_eq!(world.reconciler.allegiance().epoch, Epoch(1));
     let noted = |action: &Action| matches!(action, Action::Note(text) if text.contains("WRK001"));
     assert!(world.done.iter().any(noted), "{:?}", world.done);
     // Nor is an instance of another cluster run when our own leader names it.
-    let run = vec![run(InstanceId { cluster: OTHER, ..instance(1) })];
-    let set = OrderSet { cluster: CLUSTER, epoch: Epoch(1), index: 9, run, stop: vec![] };
+    let run = vec![run(InstanceId {
+        cluster: OTHER,
+        ..instance(1)
+    })];
+    let set = OrderSet {
+        cluster: CLUSTER,
+        epoch: Epoch(1),
+        index: 9,
+        run,
+        stop: vec![],
+    };
     world.input(Input::Orders { from: m1(), set });
     assert_eq!(world.started(), []);
 }
@@ -281,7 +357,10 @@ fn a_lower_index_is_refused_whatever_epoch_it_comes_under() {
     let mut world = World::led();
     world.order(&m1(), 1, 10, &[1], &[]);
     world.order(&m1(), 1, 9, &[2], &[1]);
-    assert_eq!((world.started(), world.stopped()), (vec![instance(1)], vec![]));
+    assert_eq!(
+        (world.started(), world.stopped()),
+        (vec![instance(1)], vec![])
+    );
     world.open(&m2());
     world.lead(&m2(), 2);
     world.order(&m2(), 2, 9, &[3], &[]);
@@ -317,7 +396,12 @@ fn a_confirmation_that_names_an_older_session_counts_for_nothing() {
     world.open(&new);
     world.pass(TTL + SECOND);
     let (sequence, _) = *world.heartbeats(&new).last().unwrap();
-    let input = Input::Confirmed { from: new, session: m1().session, epoch: Epoch(1), sequence };
+    let input = Input::Confirmed {
+        from: new,
+        session: m1().session,
+        epoch: Epoch(1),
+        sequence,
+    };
     world.input(input);
     world.order(&session("m1:1", 12), 1, 10, &[1], &[]);
     assert_eq!(world.started(), []);
@@ -401,7 +485,12 @@ fn withheld_orders_are_forgotten_when_a_newer_set_drops_them() {
 
 #[test]
 fn an_instance_that_ended_is_reported_again_and_never_executed_again() {
-    for end in [ended(), InstanceStatus::NeverRan { reason: "revoked".into() }] {
+    for end in [
+        ended(),
+        InstanceStatus::NeverRan {
+            reason: "revoked".into(),
+        },
+    ] {
         let mut world = World::led();
         world.order(&m1(), 1, 10, &[1], &[]);
         world.observe(1, end.clone());
@@ -448,7 +537,13 @@ fn an_instance_in_both_lists_has_ended() {
 fn a_new_leader_is_answered_with_everything_not_acknowledged_and_a_heartbeat() {
     let mut world = World::led();
     world.order(&m1(), 1, 10, &[1, 2, 3], &[]);
-    world.observe(1, InstanceStatus::Running { pid: 7, since: Timestamp(1) });
+    world.observe(
+        1,
+        InstanceStatus::Running {
+            pid: 7,
+            since: Timestamp(1),
+        },
+    );
     world.observe(2, ended());
     world.observe(3, ended());
     world.acknowledge(&m1(), 1, &[3]);
@@ -460,7 +555,11 @@ fn a_new_leader_is_answered_with_everything_not_acknowledged_and_a_heartbeat() {
     let reports = world.reports();
     let (to, report) = &reports[0];
     assert_eq!((reports.len(), to, report.epoch), (1, &m2(), Epoch(2)));
-    let named: Vec<_> = report.instances.iter().map(|report| &report.instance).collect();
+    let named: Vec<_> = report
+        .instances
+        .iter()
+        .map(|report| &report.instance)
+        .collect();
     assert_eq!(named, [&instance(1), &instance(2)]);
 }
 
@@ -509,7 +608,12 @@ fn a_reconnected_leader_gets_a_report_without_any_change() {
     let again = session("m1:1", 12);
     world.open(&again);
     let (from, epoch) = (again.clone(), Epoch(1));
-    world.input(Input::Welcome { from, cluster: CLUSTER, epoch, leading: true });
+    world.input(Input::Welcome {
+        from,
+        cluster: CLUSTER,
+        epoch,
+        leading: true,
+    });
     world.pass(SECOND);
     let (to, report) = world.reports().pop().unwrap();
     assert_eq!((to, report.instances.len()), (again, 1));
@@ -520,14 +624,25 @@ fn an_end_stays_what_it_was_seen_to_be() {
     let mut world = World::led();
     world.order(&m1(), 1, 10, &[1], &[]);
     world.observe(1, ended());
-    world.observe(1, InstanceStatus::Interrupted { reason: "late".into() });
+    world.observe(
+        1,
+        InstanceStatus::Interrupted {
+            reason: "late".into(),
+        },
+    );
     assert_eq!(world.reconciler.status(&instance(1)), Some(&ended()));
 }
 
 #[test]
 fn a_restarted_agent_never_executes_what_its_records_know() {
-    let status = InstanceStatus::Interrupted { reason: "restart".into() };
-    let known = InstanceReport { instance: instance(1), status, restart: 2 };
+    let status = InstanceStatus::Interrupted {
+        reason: "restart".into(),
+    };
+    let known = InstanceReport {
+        instance: instance(1),
+        status,
+        restart: 2,
+    };
     let mut world = World::over(vec![(known.clone(), false)]);
     world.open(&m1());
     world.lead(&m1(), 1);
@@ -573,7 +688,10 @@ fn a_worker_that_shuts_down_stops_everything_and_starts_nothing() {
     world.order(&m1(), 1, 10, &[1], &[]);
     world.input(Input::Shutdown);
     world.order(&m1(), 1, 11, &[1, 2], &[]);
-    assert_eq!((world.started(), world.stopped()), (vec![instance(1)], vec![instance(1)]));
+    assert_eq!(
+        (world.started(), world.stopped()),
+        (vec![instance(1)], vec![instance(1)])
+    );
     assert!(!world.reconciler.is_idle());
     world.observe(1, ended());
     assert!(world.reconciler.is_idle());

@@ -24,13 +24,18 @@ struct Confirmed {
 /// When the file can't be written.
 pub fn confirm(dir: &Path, boot: Uuid, stamp: Boottime) -> io::Result<()> {
     // Not synced: after a power cut the boot is another one.
-    files::write_visible(&dir.join("confirmed"), &files::json(&Confirmed { boot, stamp })?)
+    files::write_visible(
+        &dir.join("confirmed"),
+        &files::json(&Confirmed { boot, stamp })?,
+    )
 }
 
 /// Whether something may be executed now, by the latest confirmation in the worker's directory `dir`.
 pub fn is_fresh(dir: &Path, boot: Uuid, order_ttl: Duration) -> bool {
     let confirmed = files::read_json::<Confirmed>(&dir.join("confirmed")).value();
-    let stamp = confirmed.filter(|confirmed| confirmed.boot == boot).map(|found| found.stamp);
+    let stamp = confirmed
+        .filter(|confirmed| confirmed.boot == boot)
+        .map(|found| found.stamp);
     reconcile::is_fresh(stamp, Boottime::now(), order_ttl)
 }
 

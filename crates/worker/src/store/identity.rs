@@ -25,11 +25,20 @@ impl Identity {
     /// A new worker, of no cluster.
     pub fn new(worker: WorkerId) -> Identity {
         let store = Uuid::new_v4();
-        Identity { worker, store, cluster: None, epoch: Epoch(0), boot: None }
+        Identity {
+            worker,
+            store,
+            cluster: None,
+            epoch: Epoch(0),
+            boot: None,
+        }
     }
 
     /// Whom it obeys.
     pub fn allegiance(&self) -> Allegiance {
-        Allegiance { cluster: self.cluster, epoch: self.epoch }
+        Allegiance {
+            cluster: self.cluster,
+            epoch: self.epoch,
+        }
     }
 }

@@ -92,12 +92,16 @@ pub struct InstanceDir {
 impl InstanceDir {
     /// The directory of `id` in the worker's directory `root`.
     pub fn new(root: &Path, id: &InstanceId) -> InstanceDir {
-        InstanceDir { path: root.join("instances").join(id.to_string()) }
+        InstanceDir {
+            path: root.join("instances").join(id.to_string()),
+        }
     }
 
     /// The directory at `path`.
     pub fn at(path: &Path) -> InstanceDir {
-        InstanceDir { path: path.to_owned() }
+        InstanceDir {
+            path: path.to_owned(),
+        }
     }
 
     /// Its path.
@@ -107,7 +111,10 @@ impl InstanceDir {
 
     /// The worker's directory.
     pub fn root(&self) -> &Path {
-        self.path.parent().and_then(Path::parent).unwrap_or(&self.path)
+        self.path
+            .parent()
+            .and_then(Path::parent)
+            .unwrap_or(&self.path)
     }
 
     /// Makes the directory and accepts the order: durable when it returns.
@@ -142,8 +149,16 @@ impl InstanceDir {
     }
 
     /// Makes sure that the instance is never executed. `false` if it may have been already.
-    pub(crate) fn revoke(&self, reason: &str) -> io::Result<bool> {
-        self.start(0, &Started::Revoked { reason: reason.to_owned() })
+    ///
+    /// # Errors
+    /// When that can't be written.
+    pub fn revoke(&self, reason: &str) -> io::Result<bool> {
+        self.start(
+            0,
+            &Started::Revoked {
+                reason: reason.to_owned(),
+            },
+        )
     }
 
     pub(crate) fn write_supervisor(&self, process: Process) -> io::Result<()> {
@@ -189,7 +204,11 @@ impl InstanceDir {
     /// What its records show.
     pub fn report(&self, instance: &InstanceId) -> InstanceReport {
         let (status, restart) = self.status();
-        InstanceReport { instance: instance.clone(), status, restart }
+        InstanceReport {
+            instance: instance.clone(),
+            status,
+            restart,
+        }
     }
 
     fn status(&self) -> (InstanceStatus, u32) {
@@ -212,21 +231,29 @@ impl InstanceDir {
         if let Some(reason) = broken {
             return (InstanceStatus::Interrupted { reason }, restart);
         }
-        let Some(last) = last else { return (InstanceStatus::Accepted, 0) };
+        let Some(last) = last else {
+            return (InstanceStatus::Accepted, 0);
+        };
         if let Some(Started::Revoked { reason }) = self.read("started", 0) {
             return (InstanceStatus::NeverRan { reason }, 0);
         }
         match self.running(last) {
-            Some(Running { process, since }) => {
-                (InstanceStatus::Running { pid: process.pid, since }, restart)
-            }
+            Some(Running { process, since }) => (
+                InstanceStatus::Running {
+                    pid: process.pid,
+                    since,
+                },
+                restart,
+            ),
             None => (InstanceStatus::Accepted, restart),
         }
     }
 
     /// The process of run `restart`; between two runs, that of the one before.
     fn running(&self, restart: u32) -> Option<Running> {
-        (0..=restart).rev().find_map(|restart| self.read("pid", restart))
+        (0..=restart)
+            .rev()
+            .find_map(|restart| self.read("pid", restart))
     }
 
     pub(crate) fn last_started(&self) -> Option<u32> {
@@ -236,7 +263,9 @@ impl InstanceDir {
     fn numbers(&self, record: &str) -> Vec<u32> {
         let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
         let number = |name: &str| name.strip_prefix(record)?.strip_prefix('.')?.parse().ok();
-        entries.filter_map(|entry| number(entry.file_name().to_str()?)).collect()
+        entries
+            .filter_map(|entry| number(entry.file_name().to_str()?))
+            .collect()
     }
 
     /// Keeps every record that can't be read as `<name>.bad`, and says which they were. `started` files
@@ -256,21 +285,40 @@ impl InstanceDir {
                 damaged.push(name);
             }
         };
-        check("order.json".into(), matches!(self.order(), Found::Damaged(_)), false);
+        check(
+            "order.json".into(),
+            matches!(self.order(), Found::Damaged(_)),
+            false,
+        );
         for number in self.numbers("started") {
-            check(format!("started.{number}"), self.is_bad::<Started>("started", number), true);
+            check(
+                format!("started.{number}"),
+                self.is_bad::<Started>("started", number),
+                true,
+            );
         }
         for number in self.numbers("pid") {
-            check(format!("pid.{number}"), self.is_bad::<Running>("pid", number), false);
+            check(
+                format!("pid.{number}"),
+                self.is_bad::<Running>("pid", number),
+                false,
+            );
         }
         for number in self.numbers("exit") {
-            check(format!("exit.{number}"), self.is_bad::<Ending>("exit", number), false);
+            check(
+                format!("exit.{number}"),
+                self.is_bad::<Ending>("exit", number),
+                false,
+            );
         }
         damaged
     }
 
     fn is_bad<T: DeserializeOwned>(&self, record: &str, number: u32) -> bool {
-        matches!(files::read_json::<T>(&self.numbered(record, number)), Found::Damaged(_))
+        matches!(
+            files::read_json::<T>(&self.numbered(record, number)),
+            Found::Damaged(_)
+        )
     }
 
     fn read<T: DeserializeOwned>(&self, record: &str, number: u32) -> Option<T> {
@@ -284,5 +332,9 @@ impl InstanceDir {
 
 /// The end of a run, now.
 pub(crate) fn ending(outcome: Outcome, last: bool) -> Ending {
-    Ending { outcome, at: clock::wall(), last }
+    Ending {
+        outcome,
+        at: clock::wall(),
+        last,
+    }
 }

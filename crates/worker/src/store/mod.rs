@@ -63,7 +63,11 @@ impl Store {
         };
         // Absolute, because supervisors and their processes run in directories of their own.
         let dir = fs::canonicalize(dir).map_err(WorkerError::file("cannot find", dir))?;
-        Ok(Store { dir, identity, _lock: lock })
+        Ok(Store {
+            dir,
+            identity,
+            _lock: lock,
+        })
     }
 
     /// Who this worker is. At its first start its id is minted from the time, its host and its port.
@@ -84,9 +88,15 @@ impl Store {
     /// # Errors
     /// When it can't be written. Then it must not be acted on.
     pub fn obey(&mut self, allegiance: Allegiance) -> Result<(), WorkerError> {
-        let Some(identity) = self.identity.clone() else { return Ok(()) };
+        let Some(identity) = self.identity.clone() else {
+            return Ok(());
+        };
         let Allegiance { cluster, epoch } = allegiance;
-        self.save(Identity { cluster, epoch, ..identity })
+        self.save(Identity {
+            cluster,
+            epoch,
+            ..identity
+        })
     }
 
     /// Keeps under which boot of the machine the records are from now on.
@@ -95,9 +105,10 @@ impl Store {
     /// When it can't be written.
     pub fn booted(&mut self, boot: uuid::Uuid) -> Result<(), WorkerError> {
         match self.identity.clone() {
-            Some(identity) if identity.boot != Some(boot) => {
-                self.save(Identity { boot: Some(boot), ..identity })
-            }
+            Some(identity) if identity.boot != Some(boot) => self.save(Identity {
+                boot: Some(boot),
+                ..identity
+            }),
             _ => Ok(()),
         }
     }
@@ -131,7 +142,10 @@ impl Store {
         let mut found = Vec::new();
         for entry in fs::read_dir(&path).map_err(failed())? {
             let name = entry.map_err(failed())?.file_name();
-            match name.to_str().and_then(|name| name.parse::<InstanceId>().ok()) {
+            match name
+                .to_str()
+                .and_then(|name| name.parse::<InstanceId>().ok())
+            {
                 Some(id) => found.push((id.clone(), self.instance(&id))),
                 None => tracing::warn!(?name, "not an instance's directory: left alone"),
             }
@@ -155,19 +169,41 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut store = Store::open(dir.path()).unwrap();
         let first = store.identify("h", 7710).unwrap();
-        assert!(first.worker.as_str().ends_with("-h-7710"), "{}", first.worker);
+        assert!(
+            first.worker.as_str().ends_with("-h-7710"),
+            "{}",
+            first.worker
+        );
         let cluster = Some(ClusterId(Uuid::from_u128(5)));
-        store.obey(Allegiance { cluster, epoch: Epoch(7) }).unwrap();
+        store
+            .obey(Allegiance {
+                cluster,
+                epoch: Epoch(7),
+            })
+            .unwrap();
         drop(store);
-        let again = Store::open(dir.path()).unwrap().identify("other", 1).unwrap();
-        assert_eq!(again, Identity { cluster, epoch: Epoch(7), ..first });
+        let again = Store::open(dir.path())
+            .unwrap()
+            .identify("other", 1)
+            .unwrap();
+        assert_eq!(
+            again,
+            Identity {
+                cluster,
+                epoch: Epoch(7),
+                ..first
+            }
+        );
     }
 
     #[test]
     fn two_agents_can_t_hold_one_directory() {
         let dir = tempfile::tempdir().unwrap();
         let held = Store::open(dir.path()).unwrap();
-        assert!(matches!(Store::open(dir.path()), Err(WorkerError::Locked(_))));
+        assert!(matches!(
+            Store::open(dir.path()),
+            Err(WorkerError::Locked(_))
+        ));
         drop(held);
         assert!(Store::open(dir.path()).is_ok());
     }

@@ -24,7 +24,11 @@ pub fn recover(
         !dir.is_acknowledged() && !dir.report(id).status.is_final()
     };
     let unfinished: Vec<_> = instances.iter().filter(unfinished).cloned().collect();
-    let why = if same_boot { "its agent was restarted" } else { "the machine was rebooted" };
+    let why = if same_boot {
+        "its agent was restarted"
+    } else {
+        "the machine was rebooted"
+    };
     for (id, dir) in &unfinished {
         give_up(id, dir, why);
     }
@@ -35,7 +39,9 @@ pub fn recover(
         let mut report = dir.report(id);
         if !report.status.is_final() {
             // Its outcome could not be written; it is the same at the next start.
-            report.status = InstanceStatus::Interrupted { reason: why.to_owned() };
+            report.status = InstanceStatus::Interrupted {
+                reason: why.to_owned(),
+            };
         }
         (report, dir.is_acknowledged())
     };
@@ -65,3 +71,6 @@ pub(crate) fn give_up(id: &InstanceId, dir: &InstanceDir, why: &str) {
         tracing::error!(instance = %id, %error, "cannot record an instance's outcome");
     }
 }
+
+#[cfg(test)]
+mod tests;

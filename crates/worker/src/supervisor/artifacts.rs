@@ -9,7 +9,10 @@ use vesta_types::Artifact;
 /// Copies every artifact into `work`; their paths there, or which one can't be had and why.
 pub(super) fn place(artifacts: &[Artifact], work: &Path) -> Result<Vec<PathBuf>, String> {
     fs::create_dir_all(work).map_err(|error| format!("cannot make {}: {error}", work.display()))?;
-    artifacts.iter().map(|artifact| place_one(&artifact.uri, work)).collect()
+    artifacts
+        .iter()
+        .map(|artifact| place_one(&artifact.uri, work))
+        .collect()
 }
 
 fn place_one(uri: &str, work: &Path) -> Result<PathBuf, String> {
@@ -18,7 +21,9 @@ fn place_one(uri: &str, work: &Path) -> Result<PathBuf, String> {
         return wrong("only an absolute path on the worker, or a file: URI of one, can be read");
     };
     // `file_name` is one plain part: never `..`, never with a slash.
-    let Some(name) = source.file_name() else { return wrong("it names no file") };
+    let Some(name) = source.file_name() else {
+        return wrong("it names no file");
+    };
     match fs::metadata(&source) {
         Ok(found) if found.is_file() => {}
         Ok(_) => return wrong("it is not a regular file"),
@@ -68,10 +73,22 @@ mod tests {
 
     #[test]
     fn a_file_uri_and_a_path_name_the_same_file() {
-        for uri in ["/a b/c.jar", "file:/a%20b/c.jar", "file:///a%20b/c.jar", "file://localhost/a b/c.jar"] {
+        for uri in [
+            "/a b/c.jar",
+            "file:/a%20b/c.jar",
+            "file:///a%20b/c.jar",
+            "file://localhost/a b/c.jar",
+        ] {
             assert_eq!(local_path(uri), Some(PathBuf::from("/a b/c.jar")), "{uri}");
         }
-        for uri in ["c.jar", "http://h/c.jar", "file:c.jar", "file:/a%2", "file:/%zz", ""] {
+        for uri in [
+            "c.jar",
+            "http://h/c.jar",
+            "file:c.jar",
+            "file:/a%2",
+            "file:/%zz",
+            "",
+        ] {
             assert_eq!(local_path(uri), None, "{uri}");
         }
     }
@@ -84,9 +101,18 @@ mod tests {
         fs::write(&source, "x").unwrap();
         fs::set_permissions(&source, fs::Permissions::from_mode(0o755)).unwrap();
         let work = dir.path().join("work");
-        let placed = place(&[Artifact { uri: source.display().to_string() }], &work).unwrap();
+        let placed = place(
+            &[Artifact {
+                uri: source.display().to_string(),
+            }],
+            &work,
+        )
+        .unwrap();
         assert_eq!(placed, [work.join("run me")]);
-        assert_eq!(fs::metadata(&placed[0]).unwrap().permissions().mode() & 0o777, 0o755);
+        assert_eq!(
+            fs::metadata(&placed[0]).unwrap().permissions().mode() & 0o777,
+            0o755
+        );
     }
 
     #[test]
@@ -94,7 +120,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let missing = dir.path().join("missing.jar").display().to_string();
         let place = |uri: &str| place(&[Artifact { uri: uri.into() }], dir.path()).unwrap_err();
-        assert!(place(&missing).contains("missing.jar") && place(&missing).contains("No such file"));
+        assert!(
+            place(&missing).contains("missing.jar") && place(&missing).contains("No such file")
+        );
         assert!(place("/proc").contains("not a regular file"));
         assert!(place("/").contains("names no file"));
         assert!(place("https://h/x.jar").contains("only an absolute path"));

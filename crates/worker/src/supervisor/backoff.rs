@@ -48,6 +48,9 @@ mod tests {
     fn every_time_is_scaled() {
         let mut backoff = Backoff::new(0.001);
         assert_eq!(backoff.after(Duration::ZERO), Duration::from_millis(1));
-        assert_eq!(backoff.after(Duration::from_millis(6)), Duration::from_millis(1));
+        assert_eq!(
+            backoff.after(Duration::from_millis(6)),
+            Duration::from_millis(1)
+        );
     }
 }

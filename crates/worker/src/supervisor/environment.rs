@@ -39,9 +39,16 @@ pub(super) fn command(
     let mut command = Command::new(variables.apply(&launch.program));
     command.args(launch.args.iter().map(|arg| variables.apply(arg)));
     command.env_clear();
-    let inherited = INHERITED.iter().filter_map(|name| Some((*name, std::env::var_os(name)?)));
+    let inherited = INHERITED
+        .iter()
+        .filter_map(|name| Some((*name, std::env::var_os(name)?)));
     command.envs(inherited);
-    command.envs(launch.env.iter().map(|(name, value)| (name, variables.apply(value))));
+    command.envs(
+        launch
+            .env
+            .iter()
+            .map(|(name, value)| (name, variables.apply(value))),
+    );
     // Last, so that no user's setting can hide the fencing token.
     command.envs(own_variables(dir, order, restart));
     command.current_dir(dir.work_path());

@@ -48,7 +48,9 @@ fn begin(instance_dir: &Path) -> io::Result<()> {
         Found::Damaged(problem) => return Err(io::Error::other(format!("order.json: {problem}"))),
     };
     let boot = clock::boot_id()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let result = runtime.block_on(async { Supervisor::new(dir, order, boot)?.supervise().await });
     // An artifact may still be being copied for an instance that was told to end.
     runtime.shutdown_background();

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions, waitid, waitpid};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions, wait, waitid};
 
 use crate::process::{children, signal_group};
 
@@ -12,9 +12,16 @@ const KILL_BOUND: Duration = Duration::from_secs(5);
 
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
-/// Exit code and signal of the process `main`, if it has ended; then all that is left of its group is
+/// How a process ended.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct End {
+    pub(super) code: Option<i32>,
+    pub(super) signal: Option<i32>,
+}
+
+/// How the process `main` ended, if it has; then all that is left of its group is
 /// killed. Descendants that were left to this process and have ended are reaped beside it.
-pub(super) fn reap(main: u32) -> Result<Option<(Option<i32>, Option<i32>)>, Errno> {
+pub(super) fn reap(main: u32) -> Result<Option<End>, Errno> {
     let Some(pid) = i32::try_from(main).ok().and_then(Pid::from_raw) else {
         return Err(Errno::SRCH);
     };
@@ -22,14 +29,19 @@ pub(super) fn reap(main: u32) -> Result<Option<(Option<i32>, Option<i32>)>, Errn
     let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     if let Some(status) = waitid(WaitId::Pid(pid), look)? {
         signal_group(main, Signal::KILL);
-        waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG)?;
-        return Ok(Some((status.exit_status(), status.terminating_signal())));
+        waitid(
+            WaitId::Pid(pid),
+            WaitIdOptions::EXITED | WaitIdOptions::NOHANG,
+        )?;
+        let (code, signal) = (status.exit_status(), status.terminating_signal());
+        return Ok(Some(End { code, signal }));
     }
-    while let Some((ended, status)) = waitpid(None, WaitOptions::NOHANG)? {
+    while let Some((ended, status)) = wait(WaitOptions::NOHANG)? {
         // It may end between the two looks.
         if ended == pid {
             signal_group(main, Signal::KILL);
-            return Ok(Some((status.exit_status(), status.terminating_signal())));
+            let (code, signal) = (status.exit_status(), status.terminating_signal());
+            return Ok(Some(End { code, signal }));
         }
     }
     Ok(None)
@@ -40,7 +52,7 @@ pub(super) fn reap(main: u32) -> Result<Option<(Option<i32>, Option<i32>)>, Errn
 pub(super) async fn end_descendants() {
     let begun = Instant::now();
     loop {
-        match waitpid(None, WaitOptions::NOHANG) {
+        match wait(WaitOptions::NOHANG) {
             Ok(Some(_)) => {}
             Ok(None) if begun.elapsed() < KILL_BOUND => {
                 for child in children(std::process::id()) {

@@ -30,6 +30,8 @@ pub(super) struct Supervisor {
     boot: Uuid,
     terminate: Signal,
     child: Signal,
+    /// Held so that telling an agent that is gone does not end this process.
+    _pipe: Signal,
     /// It was told to end.
     stopped: bool,
 }
@@ -42,7 +44,16 @@ impl Supervisor {
     ) -> io::Result<Supervisor> {
         let terminate = signal(SignalKind::terminate())?;
         let child = signal(SignalKind::child())?;
-        Ok(Supervisor { dir, order, boot, terminate, child, stopped: false })
+        let pipe = signal(SignalKind::pipe())?;
+        Ok(Supervisor {
+            dir,
+            order,
+            boot,
+            terminate,
+            child,
+            _pipe: pipe,
+            stopped: false,
+        })
     }
 
     /// Executes the instance until it has ended for good, or finds that it never may be executed.
@@ -67,7 +78,8 @@ impl Supervisor {
             if !(self.order.run.supervise && has_failed(&outcome)) {
                 return self.end(restart, outcome);
             }
-            self.dir.write_exit(restart, &ending(outcome.clone(), false))?;
+            self.dir
+                .write_exit(restart, &ending(outcome.clone(), false))?;
             tell_agent();
             let wait = backoff.after(begun.elapsed());
             if self.is_stopped_within(wait).await {
@@ -87,8 +99,10 @@ impl Supervisor {
     /// The paths of the artifacts, or why one could not be put in place; `None` if it was told to end
     /// meanwhile.
     async fn place_artifacts(&mut self) -> Option<Result<Vec<PathBuf>, String>> {
-        let (artifacts, work) =
-            (self.order.run.launch.artifacts.clone(), self.dir.work_path());
+        let (artifacts, work) = (
+            self.order.run.launch.artifacts.clone(),
+            self.dir.work_path(),
+        );
         let copying = tokio::task::spawn_blocking(move || artifacts::place(&artifacts, &work));
         tokio::select! {
             biased;
@@ -120,21 +134,31 @@ impl Supervisor {
         };
         self.record(restart, &child);
         tell_agent();
-        let (code, signal) = self.wait(child.id()).await;
+        let reap::End { code, signal } = self.wait(child.id()).await;
         reap::end_descendants().await;
-        Outcome::Exited(Exit { code, signal, killed: false, error: None })
+        Outcome::Exited(Exit {
+            code,
+            signal,
+            killed: false,
+            error: None,
+        })
     }
 
     fn record(&self, restart: u32, child: &Child) {
-        let Some(process) = Process::of(child.id()) else { return };
-        let running = Running { process, since: clock::wall() };
+        let Some(process) = Process::of(child.id()) else {
+            return;
+        };
+        let running = Running {
+            process,
+            since: clock::wall(),
+        };
         if let Err(error) = self.dir.write_pid(restart, &running) {
             eprintln!("cannot record pid {}: {error}", child.id());
         }
     }
 
     /// Waits for the process `pid`, and ends it when told to: TERM, grace, KILL, each to its group.
-    async fn wait(&mut self, pid: u32) -> (Option<i32>, Option<i32>) {
+    async fn wait(&mut self, pid: u32) -> reap::End {
         let mut kill_at = None;
         if self.stopped {
             kill_at = Some(self.terminate_group(pid));
@@ -145,7 +169,7 @@ impl Supervisor {
                 Ok(None) => {}
                 Err(error) => {
                     eprintln!("cannot wait for pid {pid}: {error}");
-                    return (None, None);
+                    return reap::End::default();
                 }
             }
             let due = kill_at.unwrap_or_else(Instant::now);
@@ -183,7 +207,10 @@ impl Supervisor {
     fn with_stop(&self, outcome: Outcome) -> Outcome {
         match outcome {
             Outcome::Exited(exit) if self.stopped && exit.error.is_none() => {
-                Outcome::Exited(Exit { killed: true, ..exit })
+                Outcome::Exited(Exit {
+                    killed: true,
+                    ..exit
+                })
             }
             other => other,
         }
@@ -205,7 +232,10 @@ fn has_failed(outcome: &Outcome) -> bool {
 }
 
 fn could_not_run(error: String) -> Outcome {
-    Outcome::Exited(Exit { error: Some(error), ..Exit::default() })
+    Outcome::Exited(Exit {
+        error: Some(error),
+        ..Exit::default()
+    })
 }
 
 /// A hint to read the records again. The agent may be gone.

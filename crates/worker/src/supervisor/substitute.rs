@@ -58,9 +58,14 @@ mod tests {
 
     #[test]
     fn a_known_name_is_replaced_and_what_it_stands_for_is_not_read_again() {
-        let variables =
-            Variables(vec![("{{A}}", "{{B}}".to_owned()), ("{{B}}", "b".to_owned())]);
-        assert_eq!(variables.apply("x{{A}}{{B}}{{C}}{{{B}}}"), "x{{B}}b{{C}}{b}");
+        let variables = Variables(vec![
+            ("{{A}}", "{{B}}".to_owned()),
+            ("{{B}}", "b".to_owned()),
+        ]);
+        assert_eq!(
+            variables.apply("x{{A}}{{B}}{{C}}{{{B}}}"),
+            "x{{B}}b{{C}}{b}"
+        );
         assert_eq!(variables.apply("{{A"), "{{A");
         assert_eq!(variables.apply("ü{{B}}ü{"), "übü{");
     }

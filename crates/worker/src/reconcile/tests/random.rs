@@ -11,15 +11,38 @@ const MASTERS: u64 = 3;
 
 #[derive(Clone, Debug)]
 enum Step {
-    Open { master: u64 },
-    Close { master: u64 },
+    Open {
+        master: u64,
+    },
+    Close {
+        master: u64,
+    },
     /// A message of an epoch, sent by the master that leads it, on its current session or on an older.
-    Lead { epoch: u64, late: bool },
-    Confirm { epoch: u64, late: bool },
-    Order { epoch: u64, index: u64, late: bool, runs: Vec<u64>, stops: Vec<u64> },
-    Acknowledge { epoch: u64, instance: u64 },
-    End { instance: u64 },
-    Pass { seconds: u64 },
+    Lead {
+        epoch: u64,
+        late: bool,
+    },
+    Confirm {
+        epoch: u64,
+        late: bool,
+    },
+    Order {
+        epoch: u64,
+        index: u64,
+        late: bool,
+        runs: Vec<u64>,
+        stops: Vec<u64>,
+    },
+    Acknowledge {
+        epoch: u64,
+        instance: u64,
+    },
+    End {
+        instance: u64,
+    },
+    Pass {
+        seconds: u64,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {

@@ -1,0 +1,126 @@
+//! Carrying out what was decided.
+
+use tokio::sync::watch;
+use vesta_proto::worker::{FromWorker, ReadLog, from_worker};
+use vesta_types::InstanceId;
+
+use super::serve::{Agent, Event};
+use super::{logs, runner, session, translate};
+use crate::clock::Boottime;
+use crate::failpoint;
+use crate::reconcile::{Action, Input, Message, Source};
+use crate::store::freshness;
+use crate::store::instance::InstanceOrder;
+
+impl Agent {
+    pub(super) async fn act(&mut self, action: Action) {
+        match action {
+            Action::Confirm(stamp) => {
+                if let Err(error) = freshness::confirm(self.store.dir(), self.boot, stamp) {
+                    tracing::error!(%error, "a confirmation can't be kept: nothing can start");
+                }
+            }
+            Action::Start { order, epoch } => {
+                tracing::info!(instance = %order.instance, %epoch, "instance accepted");
+                let instance = order.instance.clone();
+                let order = InstanceOrder {
+                    run: *order,
+                    epoch,
+                    worker: self.description.id.clone(),
+                    host: self.description.host.clone(),
+                    port: self.description.port,
+                    masters: self.masters.targets(),
+                    order_ttl: self.config.order_ttl,
+                    kill_grace: self.config.kill_grace,
+                    restart_backoff: self.config.restart_backoff,
+                };
+                let (stop, stopped) = watch::channel(false);
+                let dir = self.store.instance(&instance);
+                let command = self.config.supervisor.clone();
+                let task = runner::Runner {
+                    dir,
+                    order,
+                    command,
+                    stopped,
+                };
+                tokio::spawn(task.run(self.sender.clone()));
+                self.stops.insert(instance, stop);
+            }
+            Action::Stop(instance) => {
+                tracing::info!(%instance, "instance is to end");
+                if let Some(stop) = self.stops.get(&instance) {
+                    stop.send_replace(true);
+                }
+            }
+            Action::Forget(instance) => {
+                if let Err(error) = self.store.instance(&instance).acknowledge() {
+                    tracing::warn!(%instance, %error, "will be reported again after a restart");
+                }
+                tracing::info!(%instance, "instance acknowledged");
+            }
+            Action::Send { to, message } => {
+                if matches!(message, Message::Report(_)) {
+                    failpoint::hold("worker.before_report").await;
+                    if failpoint::is_on("worker.hold_report") {
+                        return;
+                    }
+                }
+                let message = translate::message(message, &self.description);
+                self.send(&to, message);
+            }
+            Action::Note(text) => tracing::warn!("{text}"),
+        }
+    }
+
+    pub(super) fn send(&mut self, to: &Source, message: from_worker::Message) {
+        let Some((source, link)) = self.links.get(&to.master) else {
+            return;
+        };
+        if source == to
+            && !link.send(FromWorker {
+                message: Some(message),
+            })
+        {
+            // Its session ends with it; whatever was missed is said again on the next one.
+            tracing::warn!(
+                master = to.master,
+                "a master does not take what is sent: hanging up"
+            );
+            self.links.remove(&to.master);
+        }
+    }
+
+    pub(super) fn read_log(&mut self, from: Source, request: ReadLog) {
+        let known = request.instance_id.parse::<InstanceId>().ok();
+        let known = known.and_then(|id| Some((self.reconciler.status(&id)?.is_final(), id)));
+        let found = known.map(|(ended, id)| (ended, self.store.instance(&id)));
+        let (worker, sender) = (self.description.id.clone(), self.sender.clone());
+        tokio::spawn(async move {
+            let chunk = tokio::task::spawn_blocking(move || logs::read(found, &request, &worker));
+            if let Ok(chunk) = chunk.await {
+                let message = from_worker::Message::LogChunk(chunk);
+                let _ = sender.send(Event::ForMaster(from, message)).await;
+            }
+        });
+    }
+
+    /// Sees to it that there is a session, or an attempt at one, to every master and to nobody else.
+    pub(super) async fn dial(&mut self, now: Boottime) {
+        let begin = |master: String| {
+            let session = session::Dialer {
+                master,
+                description: self.description.clone(),
+                allegiance: self.allegiance.subscribe(),
+                events: self.sender.clone(),
+            };
+            tokio::spawn(session.keep())
+        };
+        for gone in self.masters.adjust(now, begin) {
+            tracing::info!(master = gone, "no longer a master");
+            if let Some((from, _)) = self.links.remove(&gone) {
+                // The session's task is gone and can't say so itself.
+                self.step(Input::SessionClosed { from }).await;
+            }
+        }
+    }
+}

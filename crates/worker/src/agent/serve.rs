@@ -1,0 +1,228 @@
+//! The agent's loop.
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use uuid::Uuid;
+use vesta_proto::worker::{from_worker, to_worker};
+use vesta_types::{InstanceId, InstanceReport, WorkerDescription};
+
+use super::masters::Masters;
+use super::{session, translate};
+use crate::clock::Boottime;
+use crate::reconcile::{Allegiance, Input, Reconciler, Settings, Source};
+use crate::store::{Identity, Store};
+use crate::{Config, WorkerError};
+
+/// How long an agent that shuts down waits for its last reports to be acknowledged.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// How long on top of the grace an instance may take to end before the agent leaves without it.
+const ENDING_EXTRA: Duration = Duration::from_secs(15);
+
+/// Events on their way to the agent's loop; more, and sessions wait.
+const EVENTS_MAX: usize = 1_024;
+
+/// What tasks tell the agent.
+#[derive(Debug)]
+pub(super) enum Event {
+    Opened(Source, session::Link),
+    Closed(Source),
+    Said(Source, to_worker::Message),
+    Observed(InstanceReport),
+    ForMaster(Source, from_worker::Message),
+}
+
+/// Everything that an agent owns.
+pub(super) struct Agent {
+    pub(super) config: Config,
+    pub(super) store: Store,
+    pub(super) boot: Uuid,
+    pub(super) description: Arc<WorkerDescription>,
+    pub(super) reconciler: Reconciler,
+    pub(super) masters: Masters,
+    pub(super) links: BTreeMap<String, (Source, session::Link)>,
+    /// By which each live instance is told to end.
+    pub(super) stops: BTreeMap<InstanceId, watch::Sender<bool>>,
+    /// What new sessions begin with.
+    pub(super) allegiance: watch::Sender<Allegiance>,
+    pub(super) sender: mpsc::Sender<Event>,
+    pub(super) events: mpsc::Receiver<Event>,
+}
+
+impl Agent {
+    pub(super) fn new(
+        config: Config,
+        mut store: Store,
+        identity: Identity,
+        boot: Uuid,
+        description: WorkerDescription,
+        recovered: Vec<(InstanceReport, bool)>,
+    ) -> Result<Agent, WorkerError> {
+        store.booted(boot)?;
+        let settings = Settings {
+            heartbeat: config.heartbeat,
+            order_ttl: config.order_ttl,
+        };
+        let allegiance = identity.allegiance();
+        let (sender, events) = mpsc::channel(EVENTS_MAX);
+        Ok(Agent {
+            reconciler: Reconciler::new(settings, allegiance, recovered),
+            masters: Masters::new(&config.masters, store.dir()),
+            config,
+            store,
+            boot,
+            description: Arc::new(description),
+            links: BTreeMap::new(),
+            stops: BTreeMap::new(),
+            allegiance: watch::Sender::new(allegiance),
+            sender,
+            events,
+        })
+    }
+
+    pub(super) async fn serve(&mut self, shutdown: impl Future<Output = ()>) {
+        let mut shutdown = pin!(shutdown);
+        let mut ending: Option<Ending> = None;
+        loop {
+            let now = Boottime::now();
+            self.dial(now).await;
+            let mut next = self.reconciler.next_tick().min(self.masters.next_look(now));
+            if let Some(ending) = &mut ending {
+                if ending.is_over(now, &self.reconciler) {
+                    return;
+                }
+                next = next.min(ending.deadline);
+            }
+            tokio::select! {
+                Some(event) = self.events.recv() => self.handle(event).await,
+                () = tokio::time::sleep(next.since(now)) => {
+                    self.step(Input::Tick).await;
+                }
+                () = &mut shutdown, if ending.is_none() => {
+                    tracing::info!("shutting down: every instance here is ended");
+                    self.step(Input::Shutdown).await;
+                    let bound = self.config.kill_grace + ENDING_EXTRA;
+                    ending = Some(Ending { deadline: Boottime::now().plus(bound), idle: false });
+                }
+            }
+        }
+    }
+
+    async fn handle(&mut self, event: Event) {
+        match event {
+            Event::Opened(from, link) => {
+                tracing::info!(master = from.master, "session opened");
+                self.masters.heard();
+                self.links.insert(from.master.clone(), (from.clone(), link));
+                self.step(Input::SessionOpened { from }).await;
+            }
+            Event::Closed(from) => self.closed(from).await,
+            Event::Said(from, message) => self.said(from, message).await,
+            Event::Observed(report) => self.observed(report).await,
+            Event::ForMaster(to, message) => self.send(&to, message),
+        }
+    }
+
+    async fn closed(&mut self, from: Source) {
+        let is_current = |(source, _): &(Source, _)| *source == from;
+        if self.links.get(&from.master).is_some_and(is_current) {
+            self.links.remove(&from.master);
+            self.masters.lost(Boottime::now(), self.links.is_empty());
+        }
+        self.step(Input::SessionClosed { from }).await;
+    }
+
+    async fn said(&mut self, from: Source, message: to_worker::Message) {
+        match message {
+            to_worker::Message::ReadLog(request) => self.read_log(from, request),
+            to_worker::Message::Welcome(welcome) => {
+                let named = welcome
+                    .members
+                    .iter()
+                    .map(|member| member.client_address.clone());
+                let named: Vec<String> = named.collect();
+                if let Some(input) = translate::welcome(from, &welcome) {
+                    let own = self.step(input).await;
+                    if own && self.masters.named(welcome.epoch, named, self.store.dir()) {
+                        tracing::info!(masters = ?self.masters.targets(), "masters changed");
+                    }
+                }
+            }
+            message => {
+                if let Some(input) = translate::input(from, message) {
+                    self.step(input).await;
+                }
+            }
+        }
+    }
+
+    async fn observed(&mut self, report: InstanceReport) {
+        let InstanceReport {
+            instance,
+            status,
+            restart,
+        } = &report;
+        if self.reconciler.status(instance) != Some(status) {
+            tracing::info!(%instance, restart, ?status, "instance changed");
+        }
+        if status.is_final() {
+            self.stops.remove(instance);
+        }
+        self.step(Input::Observed(report)).await;
+    }
+
+    /// Takes one input and does what it leads to. `false` if the sender is of another cluster, or the
+    /// worker's allegiance could not be kept on disk: then the input is dropped, and said again when
+    /// its session is opened anew.
+    pub(super) async fn step(&mut self, input: Input) -> bool {
+        let cluster = match &input {
+            Input::Welcome { cluster, .. } => Some(*cluster),
+            _ => None,
+        };
+        if let Some(allegiance) = self.reconciler.must_persist(&input) {
+            if let Err(error) = self.store.obey(allegiance) {
+                tracing::error!(%error, "what a master said is not obeyed");
+                self.links.clear();
+                return false;
+            }
+            self.reconciler.persisted(allegiance);
+            self.allegiance.send_replace(allegiance);
+            tracing::info!(epoch = %allegiance.epoch, "epoch met");
+        }
+        for action in self.reconciler.step(Boottime::now(), input) {
+            self.act(action).await;
+        }
+        cluster.is_none_or(|cluster| self.reconciler.allegiance().cluster == Some(cluster))
+    }
+}
+
+/// The end of an agent that was told to shut down.
+struct Ending {
+    deadline: Boottime,
+    /// Every instance has ended; only acknowledgements are waited for.
+    idle: bool,
+}
+
+impl Ending {
+    fn is_over(&mut self, now: Boottime, reconciler: &Reconciler) -> bool {
+        if reconciler.is_settled() {
+            return true;
+        }
+        if !self.idle && reconciler.is_idle() {
+            self.idle = true;
+            self.deadline = now.plus(LAST_WORDS);
+        }
+        let over = now >= self.deadline;
+        if over {
+            tracing::warn!(
+                every_instance_ended = self.idle,
+                "leaving without every acknowledgement; the rest is reported after the next start"
+            );
+        }
+        over
+    }
+}

@@ -502,3 +502,21 @@ async fn wait_for_address(address: std::net::SocketAddr) -> FakeMaster {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
+
+#[tokio::test]
+async fn an_agent_told_to_end_while_nobody_leads_leaves_in_time_and_its_successor_reports() {
+    let (dir, master) = (Dir::new(), FakeMaster::start().await);
+    master.lead(1).await;
+    let mut agent = Agent::start(dir.path(), &[&master]);
+    let id = driver(1);
+    master.order(1, 10, &[lasting(id.clone())], &[]).await;
+    let pid = wait_blocking(dir.work(&id, "pid")).await;
+    drop(master);
+    agent.shut_down().await.unwrap();
+    assert!(!is_alive(pid));
+    let master = FakeMaster::start().await;
+    master.lead(2).await;
+    let _agent = Agent::start(dir.path(), &[&master]);
+    let report = master.wait_for_report("its end", &id, is_final).await;
+    assert!(matches!(report.status, InstanceStatus::Ended { exit, .. } if exit.killed));
+}

@@ -266,6 +266,7 @@ impl Lead {
                 && !orders.run.is_empty()
                 && path.exists()
             {
+                tracing::warn!(path = %path.display(), "a failpoint holds an order back");
                 let context = Arc::clone(&self.context);
                 tokio::spawn(async move {
                     while path.exists() {

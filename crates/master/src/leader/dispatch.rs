@@ -1,11 +1,12 @@
 //! Orders to workers: complete sets, as of one applied index.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use vesta_core::orders::{self, Should};
 use vesta_core::{Application, ClusterState, Driver, Executor};
 use vesta_proto::worker::{Addresses, Orders, Run, to_worker};
-use vesta_types::{Booking, InstanceId};
+use vesta_types::{Booking, InstanceId, InstanceReport};
 
 use super::{Leader, Output};
 
@@ -16,6 +17,21 @@ pub(super) struct Sent {
     stop: Vec<InstanceId>,
     /// Led time of it.
     at: Duration,
+    /// Whether the worker has reported since, and something of `run` was missing: it had no fresh
+    /// confirmation when the orders came, or they came before the order was on disk there.
+    lacking: bool,
+}
+
+/// How long after orders that a worker did not take up they are said again: about as long as the
+/// confirmation takes that it was missing.
+const AGAIN: Duration = Duration::from_millis(100);
+
+impl Sent {
+    /// The worker has said what it has.
+    pub(super) fn reported(&mut self, reports: &[InstanceReport]) {
+        let has: BTreeSet<&InstanceId> = reports.iter().map(|report| &report.instance).collect();
+        self.lacking = self.run.iter().any(|id| !has.contains(id));
+    }
 }
 
 impl Leader {
@@ -41,7 +57,8 @@ impl Leader {
                 Some(sent) => {
                     let same = sent.run.iter().eq(orders.run.iter().map(|(id, _)| id))
                         && sent.stop == orders.stop;
-                    !same || (open && led.saturating_sub(sent.at) >= self.timing.repeat)
+                    let wait = if sent.lacking { AGAIN } else { self.timing.repeat };
+                    !same || (open && led.saturating_sub(sent.at) >= wait)
                 }
             };
             if !send {
@@ -58,6 +75,7 @@ impl Leader {
                 run: orders.run.into_iter().map(|(id, _)| id).collect(),
                 stop: orders.stop,
                 at: led,
+                lacking: false,
             });
             self.outputs.push(Output::ToWorker(session, to_worker::Message::Orders(message)));
         }

@@ -234,6 +234,18 @@ fn an_order_that_nobody_took_up_is_said_again_and_one_that_was_is_not() {
 }
 
 #[test]
+fn an_order_that_a_worker_did_not_take_up_for_want_of_a_confirmation_is_said_again_soon() {
+    let mut play = Play::new();
+    play.attach(1, "a");
+    play.submit();
+    play.act();
+    play.orders();
+    play.report(1, "a", Vec::new());
+    play.pass(1);
+    assert_eq!(play.orders().len(), 1, "long before `repeat`, and not in a circle");
+}
+
+#[test]
 fn a_suspended_leader_orders_confirms_and_judges_nothing() {
     let mut play = Play::new();
     play.attach(1, "a");

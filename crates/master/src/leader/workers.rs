@@ -140,6 +140,9 @@ impl Leader {
             self.say_master_changed(session);
             return;
         }
+        if let Some(ordered) = &mut line.ordered {
+            ordered.reported(&report.reports);
+        }
         line.description = Some(report.description.clone());
         line.report = Some(report);
     }

@@ -246,6 +246,7 @@ fn recovery_completes_once_and_condemns_only_who_is_still_silent() {
 
     cluster.attach(0, 0, &[]);
     let (id, _) = cluster.running_driver(true, 0);
+    cluster.wait(5);
     let before = cluster.state.clone();
     assert_eq!(cluster.complete(&[0, 1]), Ok(Answer::Recovered));
     assert_eq!(
@@ -254,6 +255,29 @@ fn recovery_completes_once_and_condemns_only_who_is_still_silent() {
         "the second time changes nothing"
     );
     assert_eq!(cluster.state.failovers, before.failovers);
+}
+
+#[test]
+fn after_recovery_nobody_is_condemned_any_more() {
+    let mut cluster = Cluster::with_workers(1);
+    let (id, _) = cluster.running_driver(true, 0);
+    cluster.lead();
+    cluster.complete(&[]).unwrap();
+    cluster.complete(&[0]).unwrap();
+    assert_eq!(
+        cluster.driver(&id).state,
+        DriverState::Running,
+        "the ordinary timer judges it"
+    );
+}
+
+#[test]
+fn a_dead_worker_shows_as_dead_under_a_new_leader_too() {
+    let mut cluster = Cluster::with_workers(1);
+    cluster.lose(0);
+    cluster.lead();
+    assert_eq!(cluster.state.show_worker(cluster.worker(0)), "DEAD");
+    assert!(cluster.state.unknown_workers().is_empty());
 }
 
 #[test]

@@ -95,7 +95,8 @@ pub enum ReadError {
 /// Why the members were not changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MembershipError {
-    /// This node is not the leader; nothing was done.
+    /// This node is not, or no longer, the leader. A change that was begun may be half done: asking
+    /// the leader again completes it.
     #[error("not the leader{}", hint(.leader))]
     NotLeader {
         /// Where to go instead, if known.

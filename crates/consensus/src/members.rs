@@ -1,20 +1,28 @@
 //! Changing who the members are.
 
 use std::collections::BTreeSet;
-use std::future::Future;
 use std::time::Duration;
 
 use openraft::ChangeMembers;
 use openraft::errors::{ClientWriteError, RaftError};
-use openraft::raft::ClientWriteResponse;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::codec;
 use crate::config::Peer;
 use crate::error::MembershipError;
 use crate::formation::probe;
 use crate::node::{Node, hint};
+use crate::status::Role;
 use crate::types::{Member, TypeConfig};
+
+type ChangeError = RaftError<TypeConfig, ClientWriteError<TypeConfig>>;
+
+#[derive(Clone)]
+enum Change {
+    AddLearner(u64, Member),
+    /// The change, and whether voters that it takes out stay as learners.
+    Members(ChangeMembers<u64, Member>, bool),
+}
 
 impl Node {
     /// Makes a master that waits to be joined (started on an empty directory without `form`) a
@@ -29,13 +37,12 @@ impl Node {
         let until = Instant::now() + deadline;
         let member = self.examine(&peer).await?;
         if self.member(peer.node_id).is_none() {
-            let added = self.raft().add_learner(peer.node_id, member, false);
-            self.change(until, added).await?;
+            self.change(until, Change::AddLearner(peer.node_id, member))
+                .await?;
         }
         self.caught_up(peer.node_id, until).await?;
         let voters = ChangeMembers::AddVoterIds(BTreeSet::from([peer.node_id]));
-        self.change(until, self.raft().change_membership(voters, true))
-            .await
+        self.change(until, Change::Members(voters, true)).await
     }
 
     /// Takes a member out of the cluster; its data directory is of no more use. To be asked of the
@@ -68,8 +75,7 @@ impl Node {
             true => ChangeMembers::RemoveVoters(ids),
             false => ChangeMembers::RemoveNodes(ids),
         };
-        self.change(until, self.raft().change_membership(change, false))
-            .await
+        self.change(until, Change::Members(change, false)).await
     }
 
     /// Asks the newcomer who it is.
@@ -143,33 +149,62 @@ impl Node {
         }
     }
 
-    async fn change(
-        &self,
-        until: Instant,
-        change: impl Future<
-            Output = Result<
-                ClientWriteResponse<TypeConfig>,
-                RaftError<TypeConfig, ClientWriteError<TypeConfig>>,
-            >,
-        >,
-    ) -> Result<(), MembershipError> {
-        let Ok(changed) = timeout_at(until, change).await else {
-            return Err(MembershipError::Unknown(
-                "not committed in the time given".to_owned(),
-            ));
-        };
-        match changed {
-            Ok(_) => Ok(()),
-            Err(RaftError::APIError(ClientWriteError::ForwardToLeader(forward))) => {
-                Err(MembershipError::NotLeader {
-                    leader: hint(forward),
-                })
+    /// Makes one change. While this node leads, what is in the way for a moment is waited for: its
+    /// first or next acknowledgement by a quorum, or the end of another change.
+    async fn change(&self, until: Instant, change: Change) -> Result<(), MembershipError> {
+        loop {
+            let Ok(changed) = timeout_at(until, self.attempt(change.clone())).await else {
+                let text = "not committed in the time given".to_owned();
+                return Err(MembershipError::Unknown(text));
+            };
+            let error = match changed {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            let pause = Instant::now() + self.retry_pause();
+            if !self.is_passing(&error) || pause > until {
+                return Err(refusal(error));
             }
-            Err(RaftError::APIError(ClientWriteError::ChangeMembershipError(error))) => {
-                Err(MembershipError::Refused(error.to_string()))
-            }
-            Err(RaftError::APIError(error)) => Err(MembershipError::Unknown(error.to_string())),
-            Err(RaftError::Fatal(error)) => Err(MembershipError::Fatal(error.to_string())),
+            sleep_until(pause).await;
         }
+    }
+
+    async fn attempt(&self, change: Change) -> Result<(), ChangeError> {
+        let done = match change {
+            Change::AddLearner(node_id, member) => {
+                self.raft().add_learner(node_id, member, false).await
+            }
+            Change::Members(change, retain) => self.raft().change_membership(change, retain).await,
+        };
+        done.map(|_| ())
+    }
+
+    fn is_passing(&self, error: &ChangeError) -> bool {
+        use openraft::errors::ChangeMembershipError as Cause;
+        let leads = self.status().role == Role::Leader;
+        match error {
+            RaftError::APIError(ClientWriteError::ForwardToLeader(forward)) => {
+                forward.leader_id.is_none() && leads
+            }
+            RaftError::APIError(ClientWriteError::ChangeMembershipError(cause)) => {
+                leads && matches!(cause, Cause::InProgress(_) | Cause::UncommittedLeaderLog(_))
+            }
+            _ => false,
+        }
+    }
+}
+
+fn refusal(error: ChangeError) -> MembershipError {
+    match error {
+        RaftError::APIError(ClientWriteError::ForwardToLeader(forward)) => {
+            MembershipError::NotLeader {
+                leader: hint(forward),
+            }
+        }
+        RaftError::APIError(ClientWriteError::ChangeMembershipError(error)) => {
+            MembershipError::Refused(error.to_string())
+        }
+        RaftError::APIError(error) => MembershipError::Unknown(error.to_string()),
+        RaftError::Fatal(error) => MembershipError::Fatal(error.to_string()),
     }
 }

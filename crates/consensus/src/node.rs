@@ -113,14 +113,10 @@ impl Node {
         let mut changes = self.watch();
         let just_elected =
             |status: &Status| status.role == Role::Leader && status.last_quorum_ack.is_none();
-        if !just_elected(&self.status()) {
-            return false;
-        }
         let heard = changes.wait_for(|status| !just_elected(status));
-        match timeout(self.inner.election_max, heard).await {
-            Ok(Ok(status)) => status.role == Role::Leader,
-            _ => false,
-        }
+        timeout(self.inner.election_max, heard).await.ok();
+        let acked = self.status().last_quorum_ack;
+        acked.is_some_and(|acked| acked.elapsed() < self.inner.election_max)
     }
 
     async fn write(&self, command: Command) -> Result<Applied, ProposeError> {
@@ -172,19 +168,41 @@ impl Node {
 
     /// Hands leadership to the voter with the most of the log, among those heard from within one
     /// election timeout that have all that is committed. Returns to whom, once this node no longer
-    /// leads; `None` if it does not lead, if there is no such voter, or if that one did not take
-    /// over within `deadline`.
+    /// leads; `None` if it does not lead, if there is no such voter (on a busy machine one may come
+    /// into view late: that is waited for, up to the longest election timeout), or if that one did
+    /// not take over within `deadline`.
     ///
     /// From the moment it begins, proposals here are refused with the next leader as hint.
     pub async fn hand_over(&self, deadline: Duration) -> Option<u64> {
         let until = Instant::now() + deadline;
-        let next = successor(&self.metrics(), self.inner.election_min)?;
+        let next = self
+            .successor(until.min(Instant::now() + self.inner.election_max))
+            .await?;
         self.inner.raft.trigger().transfer_leader(next).await.ok()?;
         let mut changes = self.watch();
         let gone = changes.wait_for(|status| status.role != Role::Leader);
         match tokio::time::timeout_at(until, gone).await {
             Ok(_) => Some(next),
             Err(_) => None,
+        }
+    }
+
+    async fn successor(&self, until: Instant) -> Option<u64> {
+        let mut changes = self.watch();
+        loop {
+            let metrics = self.metrics();
+            if status::role(&metrics) != Role::Leader || status::is_sole_voter(&metrics) {
+                return None;
+            }
+            if let Some(next) = successor(&metrics, self.inner.election_min) {
+                return Some(next);
+            }
+            if tokio::time::timeout_at(until, changes.changed())
+                .await
+                .is_err()
+            {
+                return None;
+            }
         }
     }
 
@@ -262,9 +280,6 @@ pub(crate) fn hint(forward: ForwardToLeader<TypeConfig>) -> Option<Peer> {
 }
 
 fn successor(metrics: &Metrics, patience: Duration) -> Option<u64> {
-    if status::role(metrics) != Role::Leader {
-        return None;
-    }
     let (matched, heard) = (metrics.replication.as_ref()?, metrics.heartbeat.as_ref()?);
     let was_heard = |node_id: &u64| {
         let last = heard.get(node_id).copied().flatten();

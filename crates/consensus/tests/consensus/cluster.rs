@@ -1,7 +1,7 @@
 //! A cluster of real nodes, and waiting for what they should come to.
 
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -24,11 +24,14 @@ pub fn fresh_ids(count: u64) -> Vec<u64> {
     (first..first + count).collect()
 }
 
+/// An address of its own, in a part of the loopback network that belongs to this process: what is
+/// bound there is never taken by somebody else between two starts.
 pub fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let [.., high, low] = std::process::id().to_be_bytes();
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let (host, port) = (number % 250 + 1, 20_000 + number / 250);
+    SocketAddr::from(([127, high.max(1), low, host as u8], port as u16))
 }
 
 pub fn peer(node_id: u64, address: SocketAddr) -> Peer {
@@ -48,6 +51,7 @@ pub struct Cluster {
     pub peers: Vec<Peer>,
     pub up: BTreeMap<u64, Member>,
     pub snapshot_every: u64,
+    election: (Duration, Duration),
     dir: TempDir,
 }
 
@@ -63,12 +67,20 @@ impl Cluster {
             peers,
             up: BTreeMap::new(),
             snapshot_every: 10_000,
+            election: (ELECTION_MIN, ELECTION_MAX),
             dir,
         }
     }
 
     pub async fn formed(size: u64) -> Cluster {
         Cluster::new(size).form().await
+    }
+
+    /// A formed cluster that keeps its leader on a busy machine too.
+    pub async fn steady(size: u64) -> Cluster {
+        let mut cluster = Cluster::new(size);
+        cluster.election = (Duration::from_secs(4), Duration::from_secs(6));
+        cluster.form().await
     }
 
     pub async fn form(mut self) -> Cluster {
@@ -106,8 +118,8 @@ impl Cluster {
             peers: self.peers.clone(),
             form,
             heartbeat: HEARTBEAT,
-            election_min: ELECTION_MIN,
-            election_max: ELECTION_MAX,
+            election_min: self.election.0,
+            election_max: self.election.1,
             snapshot_every: self.snapshot_every,
         }
     }
@@ -136,7 +148,7 @@ impl Cluster {
         &self.up[&id].view
     }
 
-    /// Waits for a leader that the majority of the nodes that are up follows.
+    /// Waits for a leader that most of the nodes that are up follow.
     pub async fn leader(&self) -> u64 {
         self.leader_among(&self.up.keys().copied().collect::<Vec<_>>())
             .await
@@ -150,7 +162,7 @@ impl Cluster {
                 .filter(|one| one.role == Role::Leader)
                 .max_by_key(|one| one.term)?;
             let follow = |one: &&Status| one.term == leader.term && one.leader == leader.leader;
-            (all.iter().filter(follow).count() * 2 > self.peers.len()).then_some(leader.node_id)
+            (all.iter().filter(follow).count() * 2 > ids.len()).then_some(leader.node_id)
         })
         .await
     }
@@ -159,11 +171,17 @@ impl Cluster {
         self.node(id).propose(command.as_bytes().to_vec()).await
     }
 
-    /// Proposes through whoever leads, again until it is taken.
+    /// Proposes through whoever leads, again until it is done. It may so be done twice.
     pub async fn write(&self, command: &str) -> Applied {
+        self.write_among(&self.up.keys().copied().collect::<Vec<_>>(), command)
+            .await
+    }
+
+    /// The same, through one of these.
+    pub async fn write_among(&self, ids: &[u64], command: &str) -> Applied {
         let deadline = tokio::time::Instant::now() + BOUND;
         loop {
-            let leader = self.leader().await;
+            let leader = self.leader_among(ids).await;
             match self.propose(leader, command).await {
                 Ok(applied) => return applied,
                 Err(error) => {

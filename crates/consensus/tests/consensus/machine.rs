@@ -33,10 +33,6 @@ impl View {
         self.commands().iter().any(|known| known == command)
     }
 
-    pub fn len(&self) -> usize {
-        self.0.lock().unwrap().commands.len()
-    }
-
     /// The index of the last snapshot that was restored.
     pub fn restored(&self) -> u64 {
         self.0.lock().unwrap().restored

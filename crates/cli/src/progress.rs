@@ -24,6 +24,14 @@ impl Progress {
         Progress(Some(bar))
     }
 
+    /// Does `output` with the line out of the way.
+    pub fn around<T>(&self, output: impl FnOnce() -> T) -> T {
+        match &self.0 {
+            Some(bar) => bar.suspend(output),
+            None => output(),
+        }
+    }
+
     /// Says something else from now on.
     pub fn set(&self, what: &str) {
         if let Some(bar) = &self.0 {

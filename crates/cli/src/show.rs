@@ -258,6 +258,7 @@ pub fn application(app: &Application) -> String {
         .map_or_else(String::new, |target| format!(" of {target}"));
     let size = match app.executor_cores {
         0 => "all cores of a worker".to_owned(),
+        1 => "1 core".to_owned(),
         cores => format!("{cores} cores"),
     };
     let text = facts(&[

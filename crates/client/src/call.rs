@@ -34,8 +34,15 @@ pub(crate) enum Verdict {
     NotAllowed,
 }
 
-/// With less time left than this no attempt is begun: it would only make the outcome unknown.
+/// With less time left than this no attempt is begun.
 const ATTEMPT_MIN: Duration = Duration::from_millis(50);
+
+/// The least time for another attempt at a write of which so far surely nothing was done. A master that
+/// knows no leader holds it for a while before it says so; cutting that short would only turn a
+/// certainty into an unknown outcome.
+fn write_attempt_min(options: &ClientOptions) -> Duration {
+    options.attempt.mul_f64(0.8).min(options.deadline / 4)
+}
 
 /// Asks one master after another, then all again after a pause, until one answers (yes or no) or the
 /// deadline is over. `send` makes one attempt; a write's must carry the same key each time.
@@ -56,7 +63,13 @@ where
     loop {
         for address in pool.candidates() {
             let left = end.saturating_duration_since(Instant::now());
-            if left < ATTEMPT_MIN {
+            let is_certain = matches!(kind, Kind::Write(_)) && !may_be_done;
+            let least = if is_certain {
+                write_attempt_min(options)
+            } else {
+                ATTEMPT_MIN
+            };
+            if left < least {
                 return Err(out_of_time(kind, may_be_done, &failures));
             }
             let channel = match pool.channel(&address) {
@@ -93,8 +106,7 @@ where
             tracing::debug!(master = %address, ?status, "an attempt failed");
             failures.insert(address, words(&status));
         }
-        let left = end.saturating_duration_since(Instant::now());
-        sleep(backoff.pause().min(left)).await;
+        sleep(backoff.pause()).await;
     }
 }
 

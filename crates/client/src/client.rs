@@ -16,6 +16,9 @@ use crate::{ClientError, ClientOptions, MasterList};
 /// How long other masters get to answer better than one that has no quorum.
 const BETTER_ANSWER: Duration = Duration::from_millis(500);
 
+/// How long a client lives before it asks who the members are: one that makes a single call does not.
+const MEMBERS_AFTER: Duration = Duration::from_millis(500);
+
 /// How long the masters get to say who they are; it goes on beside what the caller does.
 const MEMBERS_ANSWER: Duration = Duration::from_secs(2);
 
@@ -266,6 +269,7 @@ impl Client {
         }
         let client = self.clone();
         tokio::spawn(async move {
+            tokio::time::sleep(MEMBERS_AFTER).await;
             let options = ClientOptions {
                 deadline: MEMBERS_ANSWER,
                 ..client.options.clone()

@@ -226,17 +226,14 @@ fn ended_well(driver: &Driver) -> Result<(), Failure> {
     if driver.state == "FINISHED" {
         return Ok(());
     }
-    let code = driver
-        .exit_code
-        .map_or_else(String::new, |code| format!(", exit code {code}"));
-    let why = if driver.message.is_empty() {
-        String::new()
-    } else {
-        format!(": {}", driver.message)
+    let why = match (driver.message.as_str(), driver.exit_code) {
+        ("", Some(code)) => format!(": exit code {code}"),
+        ("", None) => String::new(),
+        (message, _) => format!(": {message}"),
     };
     let id = &driver.id;
     Err(Failure::Work(output::plain(&format!(
-        "{id} ended as {}{code}{why} (`vesta logs --stderr {id}` shows what it wrote)",
+        "{id} ended as {}{why} (`vesta logs --stderr {id}` shows what it wrote)",
         driver.state
     ))))
 }

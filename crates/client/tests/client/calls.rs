@@ -92,7 +92,7 @@ async fn a_write_stays_unknown_although_later_attempts_surely_did_nothing() {
     let (silent, cut_off) = (Master::start(&cluster), Master::start(&cluster));
     silent.set(Mode::Hangs);
     cut_off.set(Mode::Says(Status::unavailable("no leader")));
-    let client = Client::with_options(&list([&silent, &cut_off]), options(700));
+    let client = Client::with_options(&list([&silent, &cut_off]), options(2_000));
     let error = client
         .submit_driver(new_key(), &driver())
         .await
@@ -128,6 +128,27 @@ async fn a_write_that_every_master_put_off_is_surely_not_done() {
         other => panic!("unavailable was wanted: {other:?}"),
     }
     assert!(leaderless.calls().len() > 2, "it was asked again and again");
+}
+
+#[tokio::test]
+async fn running_out_of_time_does_not_make_a_certain_outcome_unknown() {
+    let cluster = Cluster::default();
+    let leaderless = Master::start(&cluster);
+    // It waits for a leader before it says that there is none: an attempt must not be cut off there.
+    let pause = std::time::Duration::from_millis(150);
+    leaderless.set(Mode::Holds(
+        pause,
+        Status::unavailable("no leader is known"),
+    ));
+    let client = Client::with_options(&list([&leaderless]), options(4_000));
+    let error = client
+        .submit_driver(new_key(), &driver())
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, ClientError::Unavailable { .. }),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]

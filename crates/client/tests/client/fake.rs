@@ -44,6 +44,8 @@ pub enum Mode {
     /// Carries writes out and then never answers.
     Hangs,
     Says(Status),
+    /// Says it after a while.
+    Holds(Duration, Status),
     /// Answers reads without a quorum, as of this index.
     Stale(u64),
 }
@@ -209,8 +211,8 @@ pub fn list<'a>(masters: impl IntoIterator<Item = &'a Master>) -> MasterList {
 pub fn options(deadline_ms: u64) -> ClientOptions {
     ClientOptions {
         deadline: Duration::from_millis(deadline_ms),
-        attempt: Duration::from_millis(300),
-        connect: Duration::from_millis(200),
+        attempt: Duration::from_secs(1),
+        connect: Duration::from_millis(500),
         pause_first: Duration::from_millis(5),
         pause_longest: Duration::from_millis(20),
     }
@@ -227,7 +229,10 @@ impl Service {
     ) -> Result<Response<T>, Status> {
         lock(&self.0.calls).push(call);
         let mode = lock(&self.0.mode).clone();
-        if let Mode::Says(status) = mode {
+        if let Mode::Holds(pause, _) = &mode {
+            tokio::time::sleep(*pause).await;
+        }
+        if let Mode::Says(status) | Mode::Holds(_, status) = mode {
             return Err(status);
         }
         let answer = done(&mut lock(&self.0.cluster));
@@ -245,7 +250,7 @@ impl Service {
         lock(&self.0.calls).push(call);
         let mode = lock(&self.0.mode).clone();
         let read = match mode {
-            Mode::Says(status) => return Err(status),
+            Mode::Says(status) | Mode::Holds(_, status) => return Err(status),
             Mode::Hangs => std::future::pending().await,
             Mode::Answers => proto::ReadPoint {
                 index: 100,

@@ -96,9 +96,10 @@ pub async fn run(
         }
     };
     if !client.registration().warning.is_empty() {
-        output::say(&format!("warning: {}", client.registration().warning));
+        let warning = format!("warning: {}", client.registration().warning);
+        progress.around(|| output::say(&warning));
     }
-    output::line(client.app_id().as_str())?;
+    progress.around(|| output::line(client.app_id().as_str()))?;
     let client = Arc::new(client);
     let ended = tokio::select! {
         ended = see_through(&args, client.clone(), events, &progress) => Some(ended),
@@ -141,7 +142,8 @@ async fn see_through(
     let mut tally = Tally::new(args.executors);
     while let Some(event) = events.recv().await {
         if let Some(said) = tally.take(&event) {
-            output::say(&format!("{}: {}", client.app_id(), output::plain(&said)));
+            let said = format!("{}: {}", client.app_id(), output::plain(&said));
+            progress.around(|| output::say(&said));
         }
         progress.set(&format!("{}: {}", client.app_id(), tally.summary()));
         match tally.verdict(&client.table()) {

@@ -89,13 +89,12 @@ impl Tally {
         if self.killed.contains(&number) || !self.failed.insert(number) {
             return None;
         }
-        let code = executor
-            .exit_code
-            .map_or_else(String::new, |code| format!(" with exit code {code}"));
-        Some(format!(
-            "executor {number} ended as {}{code} {}",
-            executor.state, executor.message
-        ))
+        let why = match (executor.message.as_str(), executor.exit_code) {
+            ("", Some(code)) => format!(": exit code {code}"),
+            ("", None) => String::new(),
+            (message, _) => format!(": {message}"),
+        };
+        Some(format!("executor {number} ended as {}{why}", executor.state))
     }
 
     /// What is to be done now, by what is known of the executors that live.

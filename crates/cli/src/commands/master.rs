@@ -84,6 +84,7 @@ fn launched(config: MasterConfig) -> vesta_master::Config {
         policy: vesta_core::Policy {
             spread_out: config.spread_out,
             reserve_for_executors: config.reserve_for_executors,
+            ..vesta_core::Policy::default()
         },
         max_executor_retries: config.max_executor_retries,
         insecure: config.insecure,

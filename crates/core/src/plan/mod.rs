@@ -17,6 +17,8 @@ mod room;
 mod tests;
 mod why;
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use vesta_types::WorkerId;
 
@@ -37,6 +39,9 @@ pub struct Policy {
     /// Place a driver that named executor sizes only while one such executor still fits for each
     /// running driver whose application holds none (failure D20).
     pub reserve_for_executors: bool,
+    /// Workers that get nothing new for now: the leader has no stream to them (suspect), so an order
+    /// would wait for their return or their verdict.
+    pub avoid: BTreeSet<WorkerId>,
 }
 
 impl Default for Policy {
@@ -44,6 +49,7 @@ impl Default for Policy {
         Policy {
             spread_out: true,
             reserve_for_executors: true,
+            avoid: BTreeSet::new(),
         }
     }
 }
@@ -75,6 +81,7 @@ impl Plan {
 pub fn plan(state: &ClusterState, policy: &Policy) -> Plan {
     let mut plan = Plan::default();
     let mut rooms = room::usable(state);
+    rooms.retain(|room| !policy.avoid.contains(room.worker));
     drivers::place(state, policy, &mut rooms, &mut plan);
     executors::place(state, policy, &mut rooms, &mut plan);
     plan

@@ -42,10 +42,13 @@ impl Leader {
             self.propose(Pending::Plan, barrier);
             return;
         }
-        if self.planning.planned_on == state.applied {
+        let suspect = self.workers.iter().filter(|(_, line)| line.session.is_none());
+        let avoid = suspect.map(|(id, _)| id.clone()).collect();
+        if self.planning.planned_on == state.applied && self.policy.avoid == avoid {
             return;
         }
         self.planning.planned_on = state.applied;
+        self.policy.avoid = avoid;
         let Plan { placements, cursor } = plan::plan(state, &self.policy);
         if !placements.is_empty() {
             self.planning.in_flight = true;

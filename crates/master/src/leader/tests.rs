@@ -246,6 +246,39 @@ fn an_order_that_a_worker_did_not_take_up_for_want_of_a_confirmation_is_said_aga
 }
 
 #[test]
+fn nothing_new_is_placed_on_a_worker_whose_stream_is_gone() {
+    let mut play = Play::new();
+    play.attach(1, "a");
+    play.attach(2, "b");
+    play.take(Input::WorkerClosed(1));
+    play.submit();
+    play.submit();
+    play.act();
+    let on: Vec<&str> =
+        play.state.drivers.values().filter_map(|it| Some(it.last_worker.as_ref()?.as_str())).collect();
+    assert_eq!(on, ["worker-b", "worker-b"]);
+}
+
+#[test]
+fn what_a_worker_is_told_to_stop_and_does_not_have_needs_no_stopping() {
+    let mut play = Play::new();
+    play.attach(1, "a");
+    play.submit();
+    play.act();
+    let instance: vesta_types::InstanceId =
+        play.orders().last().unwrap().1.run[0].instance_id.parse().unwrap();
+    play.take(Input::WorkerClosed(1));
+    play.pass(62);
+    // Lost, and back with what it was lost with: that is stopped.
+    play.take(Input::WorkerOpened(2, worker("a")));
+    let running = InstanceStatus::Running { pid: 42, since: Timestamp(START) };
+    play.report(2, "a", vec![InstanceReport { instance, status: running, restart: 0 }]);
+    assert_eq!(play.orders().last().unwrap().1.stop.len(), 1);
+    play.report(2, "a", Vec::new());
+    assert!(play.state.workers.values().all(|worker| worker.stopping.is_empty()));
+}
+
+#[test]
 fn a_suspended_leader_orders_confirms_and_judges_nothing() {
     let mut play = Play::new();
     play.attach(1, "a");

@@ -1,11 +1,12 @@
 //! Workers' sessions: heartbeats, confirmations, reports.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use vesta_core::{Answer, ClusterState, Command, Reply, Worker};
 use vesta_proto::worker::{Acknowledged, Confirmed, MasterChanged, to_worker};
 use vesta_types::{
-    InstanceReport, InstanceStatus, Work, WorkerDescription, WorkerId, WorkerState,
+    InstanceId, InstanceReport, InstanceStatus, Work, WorkerDescription, WorkerId, WorkerState,
 };
 
 use super::{Leader, Output, Pending, SessionId, WorkerReport, dispatch};
@@ -216,6 +217,12 @@ fn command_for(report: WorkerReport, state: &ClusterState) -> Option<Command> {
         worker.state != WorkerState::Dead
             && worker.description == description
             && worker.confirmed_epoch == epoch
+    });
+    // A report is complete: what the worker is told to stop and does not have needs no stopping, and
+    // attaching anew clears that.
+    let attached = attached.filter(|worker| {
+        let has: BTreeSet<&InstanceId> = reports.iter().map(|report| &report.instance).collect();
+        worker.stopping.keys().all(|id| has.contains(id))
     });
     let Some(worker) = attached else {
         return Some(Command::AttachWorker { epoch, worker: description, reports });

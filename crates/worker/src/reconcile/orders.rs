@@ -162,9 +162,28 @@ impl Reconciler {
                     out.push(Action::Stop(instance.clone()));
                 }
             }
-            // Ended, or never heard of: the next report says so.
-            Some(_) | None => self.report_at(now),
+            // Ended: the next report says so.
+            Some(_) => self.report_at(now),
+            None if self.allegiance.cluster == Some(instance.cluster) => {
+                self.revoke(now, instance);
+            }
+            None => self.report_at(now),
         }
+    }
+
+    /// Told to stop what it was never told to run: from here on it never will be run, and the leader
+    /// learns that, else it would wait for that end for ever. Nothing of it is on disk, and nothing has
+    /// to be: orders to run it are of a lower index or epoch, and refused.
+    fn revoke(&mut self, now: Boottime, instance: &InstanceId) {
+        let reason = "it was to be stopped before any order to run it came".to_owned();
+        let known = Known {
+            status: InstanceStatus::NeverRan { reason },
+            restart: 0,
+            acknowledged: false,
+            stopping: true,
+        };
+        self.instances.insert(instance.clone(), known);
+        self.report_at(now);
     }
 
     pub(super) fn shut_down(&mut self, out: &mut Vec<Action>) {

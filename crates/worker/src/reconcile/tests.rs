@@ -506,13 +506,24 @@ fn an_instance_that_ended_is_reported_again_and_never_executed_again() {
 }
 
 #[test]
-fn a_stop_ends_what_lives_once_and_ignores_what_was_never_accepted() {
+fn a_stop_ends_what_lives_once() {
     let mut world = World::led();
     world.order(&m1(), 1, 10, &[1], &[]);
-    world.order(&m1(), 1, 11, &[], &[1, 2]);
-    world.order(&m1(), 1, 11, &[], &[1, 2]);
+    world.order(&m1(), 1, 11, &[], &[1]);
+    world.order(&m1(), 1, 11, &[], &[1]);
     assert_eq!(world.stopped(), [instance(1)]);
-    assert_eq!(world.reconciler.status(&instance(2)), None);
+}
+
+#[test]
+fn what_is_stopped_before_it_was_ever_ordered_is_reported_as_never_run_and_never_will_be() {
+    let mut world = World::led();
+    world.order(&m1(), 1, 10, &[], &[2]);
+    world.pass(SECOND);
+    let (_, report) = world.reports().pop().unwrap();
+    let status = &report.instances[0].status;
+    assert!(matches!(status, InstanceStatus::NeverRan { .. }), "{status:?}");
+    world.order(&m1(), 1, 11, &[2], &[]);
+    assert_eq!(world.started(), []);
 }
 
 #[test]

@@ -187,6 +187,10 @@ impl InstanceDir {
     /// # Errors
     /// When it can't be written; then a restarted agent reports it once more.
     pub fn acknowledge(&self) -> io::Result<()> {
+        // What was revoked before it was ever ordered has no records that could be reported again.
+        if !self.path.exists() {
+            return Ok(());
+        }
         files::write_visible(&self.path.join("acknowledged"), b"")
     }
 

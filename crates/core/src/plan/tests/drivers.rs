@@ -244,3 +244,20 @@ fn a_driver_without_sizes_takes_what_it_finds_and_the_reserve_makes_way() {
     // Now nothing is left for the first one's executor, so no more with sizes.
     assert_eq!(placed.len(), 2);
 }
+
+#[test]
+fn a_worker_that_the_leader_has_no_stream_to_gets_nothing_new() {
+    let mut state = cluster(&[(4, 8192), (4, 8192)]);
+    submit(&mut state, 1, 1, None);
+    submit(&mut state, 1, 1, None);
+    let suspect = state.workers.keys().next().unwrap().clone();
+    let policy = Policy {
+        avoid: [suspect.clone()].into(),
+        ..Policy::default()
+    };
+    let placed = plan(&state, &policy).placements;
+    assert_eq!(placed.len(), 2);
+    assert!(placed.iter().all(|it| match it {
+        Placement::Driver { worker, .. } | Placement::Executor { worker, .. } => *worker != suspect,
+    }));
+}

@@ -68,7 +68,7 @@ prop_compose! {
         reserve_for_executors in any::<bool>(),
         batches in proptest::collection::vec(proptest::collection::vec(work(), 0..6), 3),
     ) -> (ClusterState, Policy) {
-        let policy = Policy { spread_out, reserve_for_executors };
+        let policy = Policy { spread_out, reserve_for_executors, ..Policy::default() };
         let mut state = cluster(&[]);
         for (cores, memory, gpus, fate) in workers {
             let gpus: Vec<&str> = ["0", "1", "10"].into_iter().take(gpus).collect();

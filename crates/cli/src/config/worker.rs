@@ -339,7 +339,10 @@ mod tests {
         {
             let key = format!("{} = ", name.trim());
             let mut lines = SAMPLE.lines().map(|line| line.trim_start_matches("# "));
-            assert!(lines.any(|line| line.starts_with(&key)), "{name} is not in the sample");
+            assert!(
+                lines.any(|line| line.starts_with(&key)),
+                "{name} is not in the sample"
+            );
         }
         assert_eq!(
             sample.check(MACHINE).unwrap(),

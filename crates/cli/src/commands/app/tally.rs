@@ -94,7 +94,10 @@ impl Tally {
             ("", None) => String::new(),
             (message, _) => format!(": {message}"),
         };
-        Some(format!("executor {number} ended as {}{why}", executor.state))
+        Some(format!(
+            "executor {number} ended as {}{why}",
+            executor.state
+        ))
     }
 
     /// What is to be done now, by what is known of the executors that live.

@@ -40,8 +40,11 @@ fn the_sample_holds_the_defaults_and_names_every_setting() {
         .filter_map(|part| part.split(':').next())
     {
         let key = format!("{} = ", name.trim());
-            let mut lines = SAMPLE.lines().map(|line| line.trim_start_matches("# "));
-            assert!(lines.any(|line| line.starts_with(&key)), "{name} is not in the sample");
+        let mut lines = SAMPLE.lines().map(|line| line.trim_start_matches("# "));
+        assert!(
+            lines.any(|line| line.starts_with(&key)),
+            "{name} is not in the sample"
+        );
     }
     assert_eq!(sample.check().unwrap(), defaults.check().unwrap());
 }

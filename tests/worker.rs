@@ -16,7 +16,11 @@ async fn a_killed_agent_s_successor_ends_what_it_finds_and_runs_nothing_twice() 
     let mut cluster = start(options()).await;
     let mut submitted = Vec::new();
     for (name, supervise) in [("again", true), ("once", false), ("again-too", true)] {
-        submitted.push(cluster.submit(&supervised(&cluster, name, supervise, FOR_EVER)).await);
+        submitted.push(
+            cluster
+                .submit(&supervised(&cluster, name, supervise, FOR_EVER))
+                .await,
+        );
     }
     let mut before = Vec::new();
     for driver in &submitted {
@@ -27,9 +31,15 @@ async fn a_killed_agent_s_successor_ends_what_it_finds_and_runs_nothing_twice() 
     submitted.push(over);
 
     cluster.workers[0].kill().unwrap();
-    assert!(before.iter().all(|process| process.is_alive()), "a driver outlives its agent");
+    assert!(
+        before.iter().all(|process| process.is_alive()),
+        "a driver outlives its agent"
+    );
     // One driver's record names a process that only has the same number: it is not that driver's.
-    let mut stranger = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+    let mut stranger = std::process::Command::new("sleep")
+        .arg("600")
+        .spawn()
+        .unwrap();
     mistake_for(&cluster, before[1], stranger.id());
     before[1].signal(rustix::process::Signal::KILL).unwrap();
 
@@ -40,16 +50,29 @@ async fn a_killed_agent_s_successor_ends_what_it_finds_and_runs_nothing_twice() 
         let now = cluster.driver_that(&driver.id, what, again).await;
         assert_eq!(now.state, "RUNNING");
     }
-    assert!(!before.iter().any(|process| process.is_alive()), "ended before anything else runs");
-    let once = cluster.driver_that(&submitted[1].id, "over", |driver| driver.ended).await;
-    assert_eq!((once.state.as_str(), once.attempt), ("FAILED", 1), "{once:?}");
+    assert!(
+        !before.iter().any(|process| process.is_alive()),
+        "ended before anything else runs"
+    );
+    let once = cluster
+        .driver_that(&submitted[1].id, "over", |driver| driver.ended)
+        .await;
+    assert_eq!(
+        (once.state.as_str(), once.attempt),
+        ("FAILED", 1),
+        "{once:?}"
+    );
     let left_alone = stranger.try_wait().unwrap().is_none();
     stranger.kill().unwrap();
     stranger.wait().unwrap();
     assert!(left_alone, "a process with another start time was ended");
 
     cluster.assert_ran_once(&submitted);
-    assert_eq!(cluster.started().len(), 6, "two of them twice, by their worker's leave");
+    assert_eq!(
+        cluster.started().len(),
+        6,
+        "two of them twice, by their worker's leave"
+    );
     cluster.finish().await;
 }
 
@@ -59,9 +82,13 @@ fn mistake_for(cluster: &Running, process: Process, pid: u32) {
     let mut changed = 0;
     for instance in std::fs::read_dir(instances).unwrap() {
         let path = instance.unwrap().path().join("pid.0");
-        let Ok(text) = std::fs::read_to_string(&path) else { continue };
+        let Ok(text) = std::fs::read_to_string(&path) else {
+            continue;
+        };
         let mut record: Value = serde_json::from_str(&text).unwrap();
-        let place = record.pointer_mut("/process/pid").expect("a record names its process");
+        let place = record
+            .pointer_mut("/process/pid")
+            .expect("a record names its process");
         if *place == process.pid {
             *place = pid.into();
             std::fs::write(&path, record.to_string()).unwrap();
@@ -74,28 +101,47 @@ fn mistake_for(cluster: &Running, process: Process, pid: u32) {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_that_is_asked_to_end_ends_its_drivers_in_order_and_tells() {
     // Sixty seconds until a silent worker is lost: longer than this test waits for anything.
-    let mut cluster = start(vesta_local::Options { time_scale: 1.0, ..options() }).await;
+    let mut cluster = start(vesta_local::Options {
+        time_scale: 1.0,
+        ..options()
+    })
+    .await;
     let told = cluster.dir().join("told");
     let body = format!(
         "trap 'echo told >> {path}; say ended; exit 0' TERM\n{FOR_EVER}",
         path = told.display()
     );
-    let supervised = cluster.submit(&supervised(&cluster, "again", true, &body)).await;
+    let supervised = cluster
+        .submit(&supervised(&cluster, "again", true, &body))
+        .await;
     let once = cluster.submit(&cluster.driver_of("once", 1, &body)).await;
-    let before =
-        [running_process(&cluster, &supervised).await, running_process(&cluster, &once).await];
+    let before = [
+        running_process(&cluster, &supervised).await,
+        running_process(&cluster, &once).await,
+    ];
 
     cluster.workers[0].terminate().unwrap();
     let status = cluster.workers[0].wait(BOUND).await.unwrap().unwrap();
     assert!(status.success(), "{status}");
-    assert!(!before.iter().any(|process| process.is_alive()), "the agent ended them first");
-    assert_eq!(std::fs::read_to_string(&told).unwrap(), "told\ntold\n", "each was asked to end");
-    let over = cluster.driver_that(&once.id, "over", |driver| driver.ended).await;
+    assert!(
+        !before.iter().any(|process| process.is_alive()),
+        "the agent ended them first"
+    );
+    assert_eq!(
+        std::fs::read_to_string(&told).unwrap(),
+        "told\ntold\n",
+        "each was asked to end"
+    );
+    let over = cluster
+        .driver_that(&once.id, "over", |driver| driver.ended)
+        .await;
     assert_eq!(over.state, "ERROR", "{over:?}");
 
     cluster.workers[0].start().unwrap();
     let again = |it: &proto::Driver| it.attempt == 2 && it.pid != 0;
-    cluster.driver_that(&supervised.id, "running in its second attempt", again).await;
+    cluster
+        .driver_that(&supervised.id, "running in its second attempt", again)
+        .await;
     wait_for_starts(&cluster, 3).await;
     cluster.assert_ran_once(&[supervised, once]);
     cluster.finish().await;
@@ -106,24 +152,41 @@ async fn an_agent_that_is_asked_to_end_ends_its_drivers_in_order_and_tells() {
 async fn a_worker_goes_on_while_every_master_is_away() {
     let mut cluster = start(options()).await;
     let ticks = cluster.dir().join("ticks");
-    let body = format!("while :; do echo tick >> {}; sleep 0.1; done", ticks.display());
-    let driver = cluster.submit(&cluster.driver_of("goes on", 1, &body)).await;
+    let body = format!(
+        "while :; do echo tick >> {}; sleep 0.1; done",
+        ticks.display()
+    );
+    let driver = cluster
+        .submit(&cluster.driver_of("goes on", 1, &body))
+        .await;
     let process = running_process(&cluster, &driver).await;
     let agent = cluster.workers[0].pid();
 
     for master in &mut cluster.masters {
         master.kill().unwrap();
     }
-    let count = || std::fs::read_to_string(&ticks).unwrap_or_default().lines().count();
+    let count = || {
+        std::fs::read_to_string(&ticks)
+            .unwrap_or_default()
+            .lines()
+            .count()
+    };
     // About as long as it takes until a silent worker is lost.
     let wanted = count() + 60;
     let went_on = wait_until("the driver to go on", BOUND, async || count() >= wanted);
     went_on.await.unwrap();
-    assert!(cluster.workers[0].is_running(), "{}", cluster.workers[0].log_text());
+    assert!(
+        cluster.workers[0].is_running(),
+        "{}",
+        cluster.workers[0].log_text()
+    );
 
     cluster.start_all().await;
     let after = cluster.driver(&driver.id).await;
-    assert_eq!((after.state.as_str(), after.attempt, after.pid), ("RUNNING", 1, process.pid));
+    assert_eq!(
+        (after.state.as_str(), after.attempt, after.pid),
+        ("RUNNING", 1, process.pid)
+    );
     assert!(process.is_alive());
     assert_eq!(cluster.workers[0].pid(), agent, "the same agent");
     let next = cluster.submit(&cluster.driver_of("next", 1, "")).await;
@@ -166,9 +229,15 @@ async fn a_driver_that_ends_while_no_master_is_there_keeps_its_end_and_ran_once(
 
     cluster.start_all().await;
     for (driver, code) in &ends {
-        let driver = cluster.driver_that(&driver.id, "over", |driver| driver.ended).await;
+        let driver = cluster
+            .driver_that(&driver.id, "over", |driver| driver.ended)
+            .await;
         let state = if *code == 0 { "FINISHED" } else { "FAILED" };
-        assert_eq!((driver.state.as_str(), driver.exit_code), (state, Some(*code)), "{driver:?}");
+        assert_eq!(
+            (driver.state.as_str(), driver.exit_code),
+            (state, Some(*code)),
+            "{driver:?}"
+        );
         assert_eq!(driver.attempt, 1);
     }
     let drivers: Vec<Submitted> = ends.into_iter().map(|(driver, _)| driver).collect();
@@ -179,15 +248,23 @@ async fn a_driver_that_ends_while_no_master_is_there_keeps_its_end_and_ran_once(
 
 fn records_of_ends(cluster: &Running) -> usize {
     let instances = std::fs::read_dir(cluster.workers[0].dir().join("instances")).unwrap();
-    instances.filter(|instance| instance.as_ref().unwrap().path().join("exit.0").exists()).count()
+    instances
+        .filter(|instance| instance.as_ref().unwrap().path().join("exit.0").exists())
+        .count()
 }
 
 /// A machine that was installed anew: nobody waits for the silence of the one that was there before.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wiped_worker_takes_its_address_over_at_once() {
     // Sixty seconds until a silent worker is lost: longer than this test waits for anything.
-    let mut cluster = start(vesta_local::Options { time_scale: 1.0, ..options() }).await;
-    let driver = cluster.submit(&supervised(&cluster, "moves", true, FOR_EVER)).await;
+    let mut cluster = start(vesta_local::Options {
+        time_scale: 1.0,
+        ..options()
+    })
+    .await;
+    let driver = cluster
+        .submit(&supervised(&cluster, "moves", true, FOR_EVER))
+        .await;
     let process = running_process(&cluster, &driver).await;
     let old = cluster.workers_now().await.remove(0).id;
 
@@ -200,7 +277,9 @@ async fn a_wiped_worker_takes_its_address_over_at_once() {
     cluster.workers[0].start().unwrap();
 
     let again = |it: &proto::Driver| it.attempt == 2 && it.pid != 0;
-    let moved = cluster.driver_that(&driver.id, "running in its second attempt", again).await;
+    let moved = cluster
+        .driver_that(&driver.id, "running in its second attempt", again)
+        .await;
     assert_ne!(moved.worker_id, old);
     let workers = cluster.workers_now().await;
     let alive: Vec<&str> = workers
@@ -209,7 +288,11 @@ async fn a_wiped_worker_takes_its_address_over_at_once() {
         .map(|worker| worker.id.as_str())
         .collect();
     assert_eq!(alive, [moved.worker_id.as_str()], "{workers:?}");
-    assert!(!workers.iter().any(|worker| worker.id == old && worker.state != "DEAD"));
+    assert!(
+        !workers
+            .iter()
+            .any(|worker| worker.id == old && worker.state != "DEAD")
+    );
     wait_for_starts(&cluster, 2).await;
     cluster.assert_ran_once(&[driver]);
     cluster.finish().await;
@@ -219,23 +302,38 @@ async fn a_wiped_worker_takes_its_address_over_at_once() {
 fn supervisor_of(process: Process) -> Process {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.pid)).unwrap();
     let (_, rest) = stat.rsplit_once(')').unwrap();
-    let parent = rest.split_ascii_whitespace().nth(1).unwrap().parse().unwrap();
+    let parent = rest
+        .split_ascii_whitespace()
+        .nth(1)
+        .unwrap()
+        .parse()
+        .unwrap();
     Process::of(parent).expect("a driver's supervisor lives as long as it")
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_supervised_driver_that_fails_is_restarted_after_longer_and_longer_pauses() {
     // Pauses of 0.3, 0.6 and 1.2 s.
-    let cluster = start(vesta_local::Options { time_scale: 0.3, ..options() }).await;
+    let cluster = start(vesta_local::Options {
+        time_scale: 0.3,
+        ..options()
+    })
+    .await;
     let times = cluster.dir().join("times");
     let body = format!(
         "date +%s%N >> {path}\nif [ $(wc -l < {path}) -lt 4 ]; then exit 1; fi",
         path = times.display()
     );
-    let driver = cluster.submit(&supervised(&cluster, "fails", true, &body)).await;
+    let driver = cluster
+        .submit(&supervised(&cluster, "fails", true, &body))
+        .await;
     let ended = cluster.driver_in(&driver.id, "FINISHED").await;
     assert_eq!((ended.attempt, ended.exit_code), (1, Some(0)), "{ended:?}");
-    let restarts: Vec<u32> = cluster.started().iter().map(|record| record.restart).collect();
+    let restarts: Vec<u32> = cluster
+        .started()
+        .iter()
+        .map(|record| record.restart)
+        .collect();
     assert_eq!(restarts, [0, 1, 2, 3]);
     let times: Vec<u64> = std::fs::read_to_string(&times)
         .unwrap()
@@ -244,7 +342,10 @@ async fn a_supervised_driver_that_fails_is_restarted_after_longer_and_longer_pau
         .collect();
     for (pair, least) in times.windows(2).zip([300, 600, 1200]) {
         let pause = Duration::from_nanos(pair[1] - pair[0]);
-        assert!(pause >= Duration::from_millis(least), "{pause:?} is less than {least} ms");
+        assert!(
+            pause >= Duration::from_millis(least),
+            "{pause:?} is less than {least} ms"
+        );
     }
     cluster.assert_ran_once(&[driver]);
     cluster.finish().await;
@@ -255,26 +356,51 @@ async fn a_second_agent_on_a_directory_is_refused_and_the_first_goes_on() {
     let cluster = start(options()).await;
     let config = cluster.workers[0].config();
     let mut second = tokio::process::Command::new(support::program());
-    second.args(["worker", "--listen", "127.0.0.1:0", "--config"]).arg(&config);
-    second.env_remove("VESTA_MASTER").stdin(Stdio::null()).kill_on_drop(true);
+    second
+        .args(["worker", "--listen", "127.0.0.1:0", "--config"])
+        .arg(&config);
+    second
+        .env_remove("VESTA_MASTER")
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
     let ended = tokio::time::timeout(BOUND, second.output()).await;
-    let output = ended.expect("a second agent on one directory runs on").unwrap();
+    let output = ended
+        .expect("a second agent on one directory runs on")
+        .unwrap();
     assert_eq!(output.status.code(), Some(1));
     let said = support::stderr(&output);
     let dir = cluster.workers[0].dir().display().to_string();
-    assert!(said.contains("another worker agent holds") && said.contains(&dir), "{said}");
+    assert!(
+        said.contains("another worker agent holds") && said.contains(&dir),
+        "{said}"
+    );
 
     let driver = cluster.submit(&cluster.driver_of("first", 1, "")).await;
     cluster.driver_in(&driver.id, "FINISHED").await;
-    let every = ListRequest { ended: true, consistent: true, limit: 0 };
-    assert_eq!(cluster.client().list_workers(every).await.unwrap().workers.len(), 1);
+    let every = ListRequest {
+        ended: true,
+        consistent: true,
+        limit: 0,
+    };
+    assert_eq!(
+        cluster
+            .client()
+            .list_workers(every)
+            .await
+            .unwrap()
+            .workers
+            .len(),
+        1
+    );
     cluster.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_driver_that_ignores_being_asked_leaves_no_process() {
     let mut options = options();
-    options.worker_settings.insert("kill_grace".to_owned(), "1s".into());
+    options
+        .worker_settings
+        .insert("kill_grace".to_owned(), "1s".into());
     let cluster = start(options).await;
     let child = cluster.dir().join("child");
     let body = format!(
@@ -292,8 +418,16 @@ async fn a_killed_driver_that_ignores_being_asked_leaves_no_process() {
     let child = child.await.unwrap();
 
     let killed = cluster.vesta(&["kill", "--wait", driver.id.as_str()]).await;
-    assert_eq!(killed.status.code(), Some(0), "{}", support::stderr(&killed));
-    assert!(support::stdout(&killed).ends_with("ended as KILLED"), "{killed:?}");
+    assert_eq!(
+        killed.status.code(),
+        Some(0),
+        "{}",
+        support::stderr(&killed)
+    );
+    assert!(
+        support::stdout(&killed).ends_with("ended as KILLED"),
+        "{killed:?}"
+    );
     assert!(!process.is_alive(), "the driver itself");
     let gone = wait_until("its child to be gone", BOUND, async || !child.is_alive());
     gone.await.unwrap();
@@ -303,14 +437,22 @@ async fn a_killed_driver_that_ignores_being_asked_leaves_no_process() {
 
 /// A driver of one core that runs `body`.
 fn supervised(cluster: &Running, name: &str, supervise: bool, body: &str) -> DriverDescription {
-    DriverDescription { supervise, ..cluster.driver_of(name, 1, body) }
+    DriverDescription {
+        supervise,
+        ..cluster.driver_of(name, 1, body)
+    }
 }
 
 /// The process of a driver, once it has said itself that it runs and the masters know of it.
 async fn running_process(cluster: &Running, driver: &Submitted) -> Process {
-    let known = cluster.driver_that(&driver.id, "running", |driver| driver.pid != 0).await;
+    let known = cluster
+        .driver_that(&driver.id, "running", |driver| driver.pid != 0)
+        .await;
     let said = wait_until("the driver to begin", BOUND, async || {
-        cluster.started().iter().any(|record| record.pid == known.pid)
+        cluster
+            .started()
+            .iter()
+            .any(|record| record.pid == known.pid)
     });
     said.await.unwrap();
     Process::of(known.pid).expect("it runs")

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 use uuid::Uuid;
 use vesta_journal::{Journal, JournalError};
 use vesta_proto::raft as wire;
@@ -16,6 +17,7 @@ pub(crate) struct Me {
     cluster: watch::Sender<Option<Uuid>>,
     /// Held while the identity file is written: two calls may want to make this node a member.
     joining: Mutex<()>,
+    leader_heard: Mutex<Option<Instant>>,
 }
 
 impl Me {
@@ -25,7 +27,24 @@ impl Me {
             directory: identity.directory_uuid,
             cluster: watch::Sender::new(identity.cluster_id),
             joining: Mutex::new(()),
+            leader_heard: Mutex::new(None),
         }
+    }
+
+    /// A leader that this node follows has just been heard.
+    pub(crate) fn hear_leader(&self) {
+        *self
+            .leader_heard
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// When a leader that this node followed was heard last.
+    pub(crate) fn leader_heard(&self) -> Option<Instant> {
+        *self
+            .leader_heard
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn cluster(&self) -> Option<Uuid> {

@@ -226,6 +226,11 @@ impl Node {
         self.inner.failure.wait().await
     }
 
+    /// When this node last heard a leader that it followed; `None` if never.
+    pub fn leader_heard(&self) -> Option<tokio::time::Instant> {
+        self.inner.network.me.leader_heard()
+    }
+
     /// The cluster that this data directory belongs to; `None` until it is formed or joined.
     pub fn cluster_id(&self) -> Option<Uuid> {
         self.inner.network.me.cluster()

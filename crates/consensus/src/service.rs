@@ -119,6 +119,9 @@ impl wire::raft_server::Raft for Service {
                 Outcome::HigherVote(codec::vote_to_wire(&vote))
             }
         };
+        if !matches!(outcome, Outcome::HigherVote(_)) {
+            self.door.me.hear_leader();
+        }
         Ok(Response::new(wire::AppendReply {
             outcome: Some(outcome),
         }))

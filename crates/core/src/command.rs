@@ -33,7 +33,7 @@ pub enum Command {
         term: u64,
         /// The leader's node id.
         node: u64,
-        /// How long it had known no leader, in milliseconds.
+        /// How long it had heard no leader, in milliseconds.
         leaderless_ms: u64,
     },
     /// Recovery of this epoch is over; at most once per epoch.

@@ -64,7 +64,7 @@ pub struct FailoverReport {
     pub leader: u64,
     /// When it began.
     pub started: Timestamp,
-    /// How long the new leader had known no leader.
+    /// How long the new leader had heard no leader.
     pub election_ms: u64,
     /// When recovery was complete, since it began; `None` while it goes on.
     pub recovery_ms: Option<u64>,

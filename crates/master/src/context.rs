@@ -45,7 +45,10 @@ pub struct Shown {
 
 impl Default for Shown {
     fn default() -> Shown {
-        Shown { status: RecoveryState::Standby, workers: BTreeMap::new() }
+        Shown {
+            status: RecoveryState::Standby,
+            workers: BTreeMap::new(),
+        }
     }
 }
 
@@ -62,12 +65,18 @@ impl Context {
 
     /// What the leadership shows of itself.
     pub fn shown(&self) -> Shown {
-        self.shown.lock().expect("nothing panics while it holds this lock").clone()
+        self.shown
+            .lock()
+            .expect("nothing panics while it holds this lock")
+            .clone()
     }
 
     /// Client addresses of all masters, by node id.
     pub fn members(&self) -> Vec<(u64, String)> {
         let members = self.node.status().members;
-        members.into_iter().map(|member| (member.node_id, member.client_addr)).collect()
+        members
+            .into_iter()
+            .map(|member| (member.node_id, member.client_addr))
+            .collect()
     }
 }

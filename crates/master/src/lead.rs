@@ -31,14 +31,23 @@ enum Done {
     /// `LeaderStarted` of this term; `None` if it has to be tried again.
     Started { term: u64, reply: Option<Reply> },
     /// A proposal of the leadership of this term.
-    Proposed { term: u64, ticket: Ticket, reply: Option<Reply> },
+    Proposed {
+        term: u64,
+        ticket: Ticket,
+        reply: Option<Reply>,
+    },
 }
 
 enum Standing {
     Standby,
     /// `LeaderStarted` of this term is under way.
-    Claiming { term: u64 },
-    Leading { term: u64, leader: Box<Leader> },
+    Claiming {
+        term: u64,
+    },
+    Leading {
+        term: u64,
+        leader: Box<Leader>,
+    },
 }
 
 /// What was last said of the leadership on every stream.
@@ -56,7 +65,8 @@ struct Lead {
     base: Base,
     standing: Standing,
     done: mpsc::Sender<Done>,
-    leaderless_since: Option<Instant>,
+    /// When a leadership of its own ended.
+    led_last: Option<Instant>,
     announced: Option<Announcement>,
 }
 
@@ -72,7 +82,7 @@ pub async fn run(context: Arc<Context>, mut events: mpsc::Receiver<Input>) {
         base: Base::new(),
         standing: Standing::Standby,
         done,
-        leaderless_since: Some(Instant::now()),
+        led_last: None,
         announced: None,
     };
     loop {
@@ -102,13 +112,6 @@ impl Lead {
     /// Follows Raft's role: begins to claim, or drops the leadership.
     fn follow(&mut self, status: &Status) {
         let leads = status.role == Role::Leader;
-        if status.leader.is_some() {
-            if !leads {
-                self.leaderless_since = None;
-            }
-        } else {
-            self.leaderless_since.get_or_insert_with(Instant::now);
-        }
         let term = match &self.standing {
             Standing::Standby => None,
             Standing::Claiming { term } | Standing::Leading { term, .. } => Some(*term),
@@ -124,6 +127,7 @@ impl Lead {
 
     /// Mirror of [`Lead::establish`].
     fn revoke(&mut self) {
+        self.led_last = Some(Instant::now());
         self.standing = Standing::Standby;
         self.show(Shown::default());
     }
@@ -131,10 +135,17 @@ impl Lead {
     /// Proposes `LeaderStarted`. It is repeated for as long as Raft says Leader: a leader that does
     /// nothing would be stuck for good (hashicorp/consul #3545).
     fn claim(&mut self, term: u64) {
-        let Some(cluster) = self.context.cluster() else { return };
-        tracing::info!(term, "elected: the leadership begins with an entry of its own");
+        let Some(cluster) = self.context.cluster() else {
+            return;
+        };
+        tracing::info!(
+            term,
+            "elected: the leadership begins with an entry of its own"
+        );
         self.standing = Standing::Claiming { term };
-        let leaderless = self.leaderless_since.map_or(Duration::ZERO, |since| since.elapsed());
+        // Its own leadership counts as one that it heard.
+        let heard = self.context.node.leader_heard().max(self.led_last);
+        let leaderless = heard.map_or(Duration::ZERO, |heard| heard.elapsed());
         let command = Command::LeaderStarted {
             cluster,
             term,
@@ -148,22 +159,31 @@ impl Lead {
                 tracing::warn!(term, %error, "the first entry of a leadership was not applied");
                 tokio::time::sleep(TICK).await;
             }
-            let _ = done.send(Done::Started { term, reply: reply.ok() }).await;
+            let _ = done
+                .send(Done::Started {
+                    term,
+                    reply: reply.ok(),
+                })
+                .await;
         });
     }
 
     /// Opens for business: everything that exists is told.
     fn establish(&mut self, status: &Status, term: u64) {
         let context = Arc::clone(&self.context);
-        let Some(cluster) = context.cluster() else { return };
-        self.leaderless_since = None;
+        let Some(cluster) = context.cluster() else {
+            return;
+        };
         let leader = {
             let state = context.shared.state();
             tracing::info!(term, epoch = %state.epoch, recovered = state.recovered, "this master leads");
             let (timing, policy) = (context.config.timing.clone(), context.config.policy.clone());
             Leader::open(cluster, timing, policy, self.now(status), &state)
         };
-        self.standing = Standing::Leading { term, leader: Box::new(leader) };
+        self.standing = Standing::Leading {
+            term,
+            leader: Box::new(leader),
+        };
         for (session, description) in context.sessions.workers() {
             self.feed(status, Input::WorkerOpened(session, description));
         }
@@ -175,7 +195,11 @@ impl Lead {
     fn take(&mut self, status: &Status, input: Option<Input>, done: Option<Done>) {
         match done {
             Some(Done::Started { term, reply }) => self.started(status, term, reply),
-            Some(Done::Proposed { term, ticket, reply }) => {
+            Some(Done::Proposed {
+                term,
+                ticket,
+                reply,
+            }) => {
                 if matches!(&self.standing, Standing::Leading { term: own, .. } if *own == term) {
                     self.feed(status, Input::Proposed(ticket, reply));
                 }
@@ -215,13 +239,24 @@ impl Lead {
 
     fn act(&mut self, status: &Status) {
         let now = self.now(status);
-        let Standing::Leading { term, leader } = &mut self.standing else { return };
+        let Standing::Leading { term, leader } = &mut self.standing else {
+            return;
+        };
         let term = *term;
         let (outputs, shown) = {
             let state = self.context.shared.state();
             let outputs = leader.act(now, &state);
-            let workers = leader.glance().map(|(id, glance)| (id.clone(), glance)).collect();
-            (outputs, Shown { status: leader.shown(&state), workers })
+            let workers = leader
+                .glance()
+                .map(|(id, glance)| (id.clone(), glance))
+                .collect();
+            (
+                outputs,
+                Shown {
+                    status: leader.shown(&state),
+                    workers,
+                },
+            )
         };
         self.show(shown);
         for output in outputs {
@@ -238,13 +273,21 @@ impl Lead {
                     if let Err(error) = &reply {
                         tracing::warn!(%error, "a proposal of this leader has no answer");
                     }
-                    let _ = done.send(Done::Proposed { term, ticket, reply: reply.ok() }).await;
+                    let _ = done
+                        .send(Done::Proposed {
+                            term,
+                            ticket,
+                            reply: reply.ok(),
+                        })
+                        .await;
                 });
             }
             Output::ToWorker(session, message) => self.tell_worker(session, message),
             Output::ToApp(session, message) => {
-                let announcement =
-                    matches!(message, application::to_application::Message::MasterChanged(_));
+                let announcement = matches!(
+                    message,
+                    application::to_application::Message::MasterChanged(_)
+                );
                 if announcement && failpoints::is_on(failpoints::DROP_ANNOUNCEMENT) {
                     return;
                 }
@@ -290,13 +333,21 @@ impl Lead {
     }
 
     fn show(&self, shown: Shown) {
-        *self.context.shown.lock().expect("nothing panics while it holds this lock") = shown;
+        *self
+            .context
+            .shown
+            .lock()
+            .expect("nothing panics while it holds this lock") = shown;
     }
 
     /// Tells every stream who leads and who the members are, when that has changed.
     fn announce(&mut self, status: &Status) {
         let now = Announcement {
-            cluster: self.context.cluster().map(|id| id.to_string()).unwrap_or_default(),
+            cluster: self
+                .context
+                .cluster()
+                .map(|id| id.to_string())
+                .unwrap_or_default(),
             leading: matches!(self.standing, Standing::Leading { .. }),
             leader: status.leader,
             members: self.context.members(),
@@ -328,7 +379,10 @@ impl Context {
             members: self
                 .members()
                 .into_iter()
-                .map(|(node_id, client_address)| worker::Member { node_id, client_address })
+                .map(|(node_id, client_address)| worker::Member {
+                    node_id,
+                    client_address,
+                })
                 .collect(),
         }
     }

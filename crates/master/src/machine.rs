@@ -16,12 +16,17 @@ impl Shared {
     /// An empty state.
     pub fn new() -> Arc<Shared> {
         let applied = watch::Sender::new(0);
-        Arc::new(Shared { state: RwLock::new(ClusterState::default()), applied })
+        Arc::new(Shared {
+            state: RwLock::new(ClusterState::default()),
+            applied,
+        })
     }
 
     /// The state, for a short look; never held over an await.
     pub fn state(&self) -> RwLockReadGuard<'_, ClusterState> {
-        self.state.read().expect("apply does not panic in a release build, and a debug build may stop")
+        self.state
+            .read()
+            .expect("apply does not panic in a release build, and a debug build may stop")
     }
 
     /// Wakes when something was applied.
@@ -37,7 +42,11 @@ impl StateMachine for Machine {
     fn apply(&mut self, index: u64, _term: u64, command: &[u8]) -> Result<Vec<u8>, String> {
         let entry: Entry = codec::decode("log entry", command)
             .map_err(|error| format!("entry {index} can't be applied: {error}"))?;
-        let mut state = self.0.state.write().map_err(|_| "an earlier apply panicked".to_owned())?;
+        let mut state = self
+            .0
+            .state
+            .write()
+            .map_err(|_| "an earlier apply panicked".to_owned())?;
         let reply = state.apply(index, &entry);
         drop(state);
         Ok(codec::encode(&reply))
@@ -54,7 +63,11 @@ impl StateMachine for Machine {
     fn restore(&mut self, index: u64, snapshot: &[u8]) -> Result<(), String> {
         let restored: ClusterState = codec::decode("snapshot", snapshot)
             .map_err(|error| format!("the snapshot at {index} can't be read: {error}"))?;
-        *self.0.state.write().map_err(|_| "an earlier apply panicked".to_owned())? = restored;
+        *self
+            .0
+            .state
+            .write()
+            .map_err(|_| "an earlier apply panicked".to_owned())? = restored;
         self.0.applied.send_replace(index);
         Ok(())
     }

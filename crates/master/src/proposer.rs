@@ -34,7 +34,10 @@ pub struct Proposer {
 impl Proposer {
     /// A proposer over `node`.
     pub fn new(node: Node) -> Proposer {
-        Proposer { node, clients: Arc::new(Semaphore::new(PROPOSALS_MAX)) }
+        Proposer {
+            node,
+            clients: Arc::new(Semaphore::new(PROPOSALS_MAX)),
+        }
     }
 
     /// Writes a leader's own command; returns when it is applied here.
@@ -42,8 +45,15 @@ impl Proposer {
     /// # Errors
     /// When this master does not lead, or leadership was lost on the way.
     pub async fn own(&self, command: Command) -> Result<Reply, Failure> {
-        let entry = Entry { at: time::wall(), command };
-        let applied = self.node.propose(codec::encode(&entry)).await.map_err(failure)?;
+        let entry = Entry {
+            at: time::wall(),
+            command,
+        };
+        let applied = self
+            .node
+            .propose(codec::encode(&entry))
+            .await
+            .map_err(failure)?;
         codec::decode("reply", &applied.reply).map_err(|error| Failure::Unknown(error.to_string()))
     }
 
@@ -56,9 +66,13 @@ impl Proposer {
             let _permit = self.clients.acquire().await;
             self.own(command).await
         };
-        tokio::time::timeout(deadline, write).await.unwrap_or_else(|_| {
-            Err(Failure::Unknown(format!("no quorum has committed it within {deadline:?}")))
-        })
+        tokio::time::timeout(deadline, write)
+            .await
+            .unwrap_or_else(|_| {
+                Err(Failure::Unknown(format!(
+                    "no quorum has committed it within {deadline:?}"
+                )))
+            })
     }
 }
 

@@ -19,11 +19,17 @@ pub struct Currency(Mutex<Option<Instant>>);
 
 impl Currency {
     fn touch(&self) {
-        *self.0.lock().expect("nothing panics while it holds this lock") = Some(Instant::now());
+        *self
+            .0
+            .lock()
+            .expect("nothing panics while it holds this lock") = Some(Instant::now());
     }
 
     fn age(&self) -> Duration {
-        let last = *self.0.lock().expect("nothing panics while it holds this lock");
+        let last = *self
+            .0
+            .lock()
+            .expect("nothing panics while it holds this lock");
         last.map_or(Duration::MAX, |last| last.elapsed())
     }
 }
@@ -47,7 +53,11 @@ impl Context {
             }
             Err(_) => true,
         };
-        let age = if stale { self.currency.age() } else { Duration::ZERO };
+        let age = if stale {
+            self.currency.age()
+        } else {
+            Duration::ZERO
+        };
         let state = self.shared.state();
         Ok(ReadPoint {
             index: state.applied,

@@ -57,7 +57,10 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     let shared = Shared::new();
     let listener = TcpListener::bind(config.listen)
         .await
-        .map_err(|source| RunError::Listen { address: config.listen, source })?;
+        .map_err(|source| RunError::Listen {
+            address: config.listen,
+            source,
+        })?;
     let node = Node::start(config.node.clone(), Machine(Arc::clone(&shared))).await?;
     let (events, inputs) = mpsc::channel(EVENTS);
     let context = Arc::new(Context {

@@ -45,7 +45,9 @@ pub struct Sessions {
 
 impl Sessions {
     fn lock(&self) -> std::sync::MutexGuard<'_, Streams> {
-        self.streams.lock().expect("nothing panics while it holds this lock")
+        self.streams
+            .lock()
+            .expect("nothing panics while it holds this lock")
     }
 
     fn next(&self) -> u64 {
@@ -71,10 +73,19 @@ impl Sessions {
                 code: "WRK002".to_owned(),
                 message: "superseded by a newer session of the same worker".to_owned(),
             };
-            let message = ToWorker { message: Some(to_worker::Message::Refused(refused)) };
+            let message = ToWorker {
+                message: Some(to_worker::Message::Refused(refused)),
+            };
             let _ = older.sender.try_send(Ok(message));
         }
-        streams.workers.insert(id, WorkerStream { description, name, sender });
+        streams.workers.insert(
+            id,
+            WorkerStream {
+                description,
+                name,
+                sender,
+            },
+        );
         (id, older)
     }
 
@@ -102,23 +113,38 @@ impl Sessions {
     /// Every worker's stream.
     pub fn workers(&self) -> Vec<(SessionId, WorkerDescription)> {
         let streams = self.lock();
-        streams.workers.iter().map(|(id, stream)| (*id, stream.description.clone())).collect()
+        streams
+            .workers
+            .iter()
+            .map(|(id, stream)| (*id, stream.description.clone()))
+            .collect()
     }
 
     /// Every application's stream.
     pub fn apps(&self) -> Vec<(SessionId, AppId)> {
-        self.lock().apps.iter().map(|(id, stream)| (*id, stream.app.clone())).collect()
+        self.lock()
+            .apps
+            .iter()
+            .map(|(id, stream)| (*id, stream.app.clone()))
+            .collect()
     }
 
     /// Says something to a worker. Returns whether its stream is still open; one whose queue is full
     /// is closed.
     pub fn to_worker(&self, id: SessionId, mut message: to_worker::Message) -> bool {
         let mut streams = self.lock();
-        let Some(stream) = streams.workers.get(&id) else { return false };
+        let Some(stream) = streams.workers.get(&id) else {
+            return false;
+        };
         if let to_worker::Message::Confirmed(confirmed) = &mut message {
             confirmed.session.clone_from(&stream.name);
         }
-        let sent = stream.sender.try_send(Ok(ToWorker { message: Some(message) })).is_ok();
+        let sent = stream
+            .sender
+            .try_send(Ok(ToWorker {
+                message: Some(message),
+            }))
+            .is_ok();
         if !sent {
             tracing::warn!(worker = %stream.description.id, "a worker does not read its stream: closed");
             streams.workers.remove(&id);
@@ -129,8 +155,15 @@ impl Sessions {
     /// Says something to an application; as [`Sessions::to_worker`].
     pub fn to_app(&self, id: SessionId, message: to_application::Message) -> bool {
         let mut streams = self.lock();
-        let Some(stream) = streams.apps.get(&id) else { return false };
-        let sent = stream.sender.try_send(Ok(ToApplication { message: Some(message) })).is_ok();
+        let Some(stream) = streams.apps.get(&id) else {
+            return false;
+        };
+        let sent = stream
+            .sender
+            .try_send(Ok(ToApplication {
+                message: Some(message),
+            }))
+            .is_ok();
         if !sent {
             tracing::warn!(app = %stream.app, "an application does not read its stream: closed");
             streams.apps.remove(&id);
@@ -147,8 +180,13 @@ impl Sessions {
         let request = self.next();
         read.request = request;
         let mut streams = self.lock();
-        let stream = streams.workers.values().find(|stream| stream.description.id == *worker)?;
-        let message = ToWorker { message: Some(to_worker::Message::ReadLog(read)) };
+        let stream = streams
+            .workers
+            .values()
+            .find(|stream| stream.description.id == *worker)?;
+        let message = ToWorker {
+            message: Some(to_worker::Message::ReadLog(read)),
+        };
         stream.sender.try_send(Ok(message)).ok()?;
         let (sender, receiver) = oneshot::channel();
         streams.log_reads.insert(request, sender);

@@ -29,7 +29,11 @@ struct Masters {
 }
 
 fn free_address() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .to_string()
 }
 
 impl Masters {
@@ -105,7 +109,10 @@ impl Masters {
             .map(|peer| peer.client_addr.as_str())
             .collect();
         let list: MasterList = format!("vesta://{}", addresses.join(",")).parse().unwrap();
-        let options = ClientOptions { deadline: Duration::from_secs(20), ..Default::default() };
+        let options = ClientOptions {
+            deadline: Duration::from_secs(20),
+            ..Default::default()
+        };
         Client::with_options(&list, options)
     }
 
@@ -114,7 +121,10 @@ impl Masters {
         let client = self.client(&ids);
         for _ in 0..400 {
             if let Ok(reply) = client.list_masters(ListRequest::default()).await {
-                let leader = reply.masters.iter().find(|it| it.leader && it.status == "ALIVE");
+                let leader = reply
+                    .masters
+                    .iter()
+                    .find(|it| it.leader && it.status == "ALIVE");
                 if let Some(leader) = leader {
                     return leader.node_id;
                 }
@@ -128,7 +138,10 @@ impl Masters {
 fn driver() -> DriverDescription {
     DriverDescription {
         name: "test".to_owned(),
-        launch: Launch { program: "/bin/true".to_owned(), ..Launch::default() },
+        launch: Launch {
+            program: "/bin/true".to_owned(),
+            ..Launch::default()
+        },
         cores: 1,
         memory_mib: 64,
         supervise: false,
@@ -149,7 +162,10 @@ async fn a_submission_is_answered_alike_by_every_master_and_outlives_its_leader(
         let reply = client.submit_driver(key, &driver()).await.unwrap();
         ids.push(reply.driver_id);
     }
-    assert!(ids.iter().all(|id| *id == ids[0]), "one key, one driver: {ids:?}");
+    assert!(
+        ids.iter().all(|id| *id == ids[0]),
+        "one key, one driver: {ids:?}"
+    );
 
     masters.stop_one(leader).await;
     let next = masters.leader().await;
@@ -163,7 +179,10 @@ async fn a_submission_is_answered_alike_by_every_master_and_outlives_its_leader(
 
     masters.start_one(leader);
     let returned = masters.client(&[leader]);
-    let killed = returned.kill_driver(new_key(), &ids[0].parse().unwrap()).await.unwrap();
+    let killed = returned
+        .kill_driver(new_key(), &ids[0].parse().unwrap())
+        .await
+        .unwrap();
     assert_eq!((killed.success, killed.state.as_str()), (true, "KILLED"));
 }
 
@@ -173,10 +192,18 @@ async fn one_master_alone_is_a_whole_cluster_and_remembers_over_a_restart() {
     masters.leader().await;
     let client = masters.client(&[1]);
     let key = new_key();
-    let driver_id = client.submit_driver(key, &driver()).await.unwrap().driver_id;
+    let driver_id = client
+        .submit_driver(key, &driver())
+        .await
+        .unwrap()
+        .driver_id;
     masters.stop_one(1).await;
     masters.start_one(1);
     masters.leader().await;
-    let again = masters.client(&[1]).submit_driver(key, &driver()).await.unwrap();
+    let again = masters
+        .client(&[1])
+        .submit_driver(key, &driver())
+        .await
+        .unwrap();
     assert_eq!((again.driver_id, again.duplicate), (driver_id, true));
 }

@@ -241,7 +241,7 @@ impl Settings {
             spread_out: self.spread_out.unwrap_or(true),
             reserve_for_executors: self.reserve_for_executors.unwrap_or(true),
             max_executor_retries: retries(self.max_executor_retries.unwrap_or(10))?,
-            log: self.log.unwrap_or_else(|| "info".to_owned()),
+            log: self.log.unwrap_or_else(|| "info,openraft=error".to_owned()),
             warnings,
         })
     }

@@ -51,17 +51,39 @@ impl AppLine {
 impl Leader {
     pub(super) fn app_opened(&mut self, session: SessionId, app: AppId, state: &ClusterState) {
         let led = self.clock.led();
-        let line = self.apps.entry(app.clone()).or_insert_with(|| AppLine::new(led));
+        let line = self
+            .apps
+            .entry(app.clone())
+            .or_insert_with(|| AppLine::new(led));
         line.sessions.insert(session);
         line.last_heard = led;
         if !state.applications.contains_key(&app) {
             let message = "no such application: it ended and its record was trimmed".to_owned();
-            let ended = Ended { state: "UNKNOWN".to_owned(), message };
-            self.outputs.push(Output::ToApp(session, to_application::Message::Ended(ended)));
+            let ended = Ended {
+                state: "UNKNOWN".to_owned(),
+                message,
+            };
+            self.outputs.push(Output::ToApp(
+                session,
+                to_application::Message::Ended(ended),
+            ));
         }
-        self.app_sessions.insert(session, AppSession { app, sent: None, ended: false });
-        let message = MasterChanged { epoch: self.epoch.0, cluster_id: self.cluster.to_string() };
-        self.outputs.push(Output::ToApp(session, to_application::Message::MasterChanged(message)));
+        self.app_sessions.insert(
+            session,
+            AppSession {
+                app,
+                sent: None,
+                ended: false,
+            },
+        );
+        let message = MasterChanged {
+            epoch: self.epoch.0,
+            cluster_id: self.cluster.to_string(),
+        };
+        self.outputs.push(Output::ToApp(
+            session,
+            to_application::Message::MasterChanged(message),
+        ));
     }
 
     pub(super) fn app_closed(&mut self, session: SessionId) {
@@ -109,7 +131,10 @@ impl Leader {
             }
         }
         for app in answered {
-            let command = Command::ConfirmApplication { epoch: self.epoch, app: app.clone() };
+            let command = Command::ConfirmApplication {
+                epoch: self.epoch,
+                app: app.clone(),
+            };
             self.propose(Pending::Confirm(app), command);
         }
     }
@@ -117,18 +142,25 @@ impl Leader {
     /// Sends each application its whole executor table when that has changed.
     pub(super) fn send_tables(&mut self, state: &ClusterState) {
         for (session, line) in &mut self.app_sessions {
-            let Some(app) = state.applications.get(&line.app) else { continue };
+            let Some(app) = state.applications.get(&line.app) else {
+                continue;
+            };
             let table = table(app, state, self.epoch, &self.policy);
             if line.sent.as_ref() != Some(&table) {
                 line.sent = Some(table.clone());
-                let message = Executors { index: state.applied, ..table };
+                let message = Executors {
+                    index: state.applied,
+                    ..table
+                };
                 let message = to_application::Message::Executors(message);
                 self.outputs.push(Output::ToApp(*session, message));
             }
             if app.state.is_final() && !line.ended {
                 line.ended = true;
-                let ended =
-                    Ended { state: app.state.to_string(), message: app.message.clone() };
+                let ended = Ended {
+                    state: app.state.to_string(),
+                    message: app.message.clone(),
+                };
                 let message = to_application::Message::Ended(ended);
                 self.outputs.push(Output::ToApp(*session, message));
             }

@@ -61,8 +61,9 @@ impl LedClock {
         if trusted {
             self.distrust_until = None;
         }
-        let fresh =
-            now.quorum_ack.is_some_and(|ack| now.mono.saturating_sub(ack) < self.lease);
+        let fresh = now
+            .quorum_ack
+            .is_some_and(|ack| now.mono.saturating_sub(ack) < self.lease);
         self.leading = trusted && (now.sole_voter || fresh);
         if led_before && self.leading && passed <= self.gap {
             self.led += passed;
@@ -118,7 +119,11 @@ mod tests {
         assert!(!clock.leading());
         clock.advance(at(2900, Some(2850)));
         assert!(clock.leading());
-        assert_eq!(clock.led(), Duration::from_millis(500), "time suspended does not count");
+        assert_eq!(
+            clock.led(),
+            Duration::from_millis(500),
+            "time suspended does not count"
+        );
         clock.advance(at(3000, Some(2950)));
         assert_eq!(clock.led(), Duration::from_millis(600));
     }
@@ -138,7 +143,10 @@ mod tests {
 
     #[test]
     fn a_sole_voter_leads_without_acknowledgements() {
-        let alone = |ms| Now { sole_voter: true, ..at(ms, None) };
+        let alone = |ms| Now {
+            sole_voter: true,
+            ..at(ms, None)
+        };
         let mut clock = clock(alone(0));
         clock.advance(alone(900));
         assert!(clock.leading());

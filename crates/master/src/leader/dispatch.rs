@@ -57,7 +57,11 @@ impl Leader {
                 Some(sent) => {
                     let same = sent.run.iter().eq(orders.run.iter().map(|(id, _)| id))
                         && sent.stop == orders.stop;
-                    let wait = if sent.lacking { AGAIN } else { self.timing.repeat };
+                    let wait = if sent.lacking {
+                        AGAIN
+                    } else {
+                        self.timing.repeat
+                    };
                     !same || (open && led.saturating_sub(sent.at) >= wait)
                 }
             };
@@ -68,7 +72,11 @@ impl Leader {
                 cluster_id: self.cluster.to_string(),
                 epoch: self.epoch.0,
                 index: state.applied,
-                run: orders.run.iter().map(|(id, should)| run(id, should)).collect(),
+                run: orders
+                    .run
+                    .iter()
+                    .map(|(id, should)| run(id, should))
+                    .collect(),
                 stop: orders.stop.iter().map(ToString::to_string).collect(),
             };
             line.ordered = Some(Sent {
@@ -77,7 +85,10 @@ impl Leader {
                 at: led,
                 lacking: false,
             });
-            self.outputs.push(Output::ToWorker(session, to_worker::Message::Orders(message)));
+            self.outputs.push(Output::ToWorker(
+                session,
+                to_worker::Message::Orders(message),
+            ));
         }
     }
 }
@@ -85,9 +96,10 @@ impl Leader {
 /// Whether its worker has reported its process.
 fn is_taken_up(should: &Should<'_>) -> bool {
     match should {
-        Should::Driver(driver) => {
-            driver.placement.as_ref().is_some_and(|placement| placement.pid.is_some())
-        }
+        Should::Driver(driver) => driver
+            .placement
+            .as_ref()
+            .is_some_and(|placement| placement.pid.is_some()),
         Should::Executor(_, executor) => executor.pid.is_some(),
     }
 }
@@ -101,7 +113,11 @@ fn run(id: &InstanceId, should: &Should<'_>) -> Run {
 
 fn run_driver(id: &InstanceId, driver: &Driver) -> Run {
     let description = &driver.description;
-    let booking = driver.placement.as_ref().map(|p| p.booking.clone()).unwrap_or_default();
+    let booking = driver
+        .placement
+        .as_ref()
+        .map(|p| p.booking.clone())
+        .unwrap_or_default();
     Run {
         launch: Some((&description.launch).into()),
         supervise: description.supervise,
@@ -126,7 +142,12 @@ fn run_executor(id: &InstanceId, app: &Application, executor: &Executor) -> Run 
 
 fn booked(id: &InstanceId, booking: &Booking) -> Run {
     let named = booking.named.iter().map(|(name, addresses)| {
-        (name.clone(), Addresses { addresses: addresses.iter().cloned().collect() })
+        (
+            name.clone(),
+            Addresses {
+                addresses: addresses.iter().cloned().collect(),
+            },
+        )
     });
     Run {
         instance_id: id.to_string(),

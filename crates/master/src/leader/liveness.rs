@@ -27,7 +27,10 @@ impl Leader {
             !line.condemned
                 && !line.has_unproposed()
                 && led.saturating_sub(line.last_heard) > timeout
-                && state.workers.get(*id).is_some_and(|worker| worker.state != WorkerState::Dead)
+                && state
+                    .workers
+                    .get(*id)
+                    .is_some_and(|worker| worker.state != WorkerState::Dead)
         });
         let silent: Vec<WorkerId> = silent.map(|(id, _)| id.clone()).collect();
         if silent.is_empty() {
@@ -48,14 +51,24 @@ impl Leader {
         }
         let cause = format!("nothing was heard of it for {} s", timeout.as_secs_f64());
         let epoch = self.epoch;
-        self.propose(Pending::Lose(lost), Command::LoseWorkers { epoch, workers, cause });
+        self.propose(
+            Pending::Lose(lost),
+            Command::LoseWorkers {
+                epoch,
+                workers,
+                cause,
+            },
+        );
     }
 
     /// Holds a verdict over many workers back for one further timeout, with an alarm: a leader that
     /// marks the whole fleet down is itself the likelier culprit (ROCm/spur #624).
     pub(super) fn brake(&mut self, silent: Vec<WorkerId>, state: &ClusterState) -> Vec<WorkerId> {
-        let alive =
-            state.workers.values().filter(|worker| worker.state != WorkerState::Dead).count();
+        let alive = state
+            .workers
+            .values()
+            .filter(|worker| worker.state != WorkerState::Dead)
+            .count();
         let many = silent.len() >= BRAKE_WORKERS && silent.len() * 100 > alive * BRAKE_PERCENT;
         if !many {
             return silent;
@@ -77,7 +90,10 @@ impl Leader {
         let lease = self.timing.app_lease;
         let mut over: Vec<AppId> = Vec::new();
         for (id, line) in &mut self.apps {
-            let live = state.applications.get(id).is_some_and(|app| !app.state.is_final());
+            let live = state
+                .applications
+                .get(id)
+                .is_some_and(|app| !app.state.is_final());
             if live && !line.expiring && led.saturating_sub(line.last_heard) > lease {
                 tracing::warn!(app = %id, ?lease, "the lease of an application is over");
                 line.expiring = true;
@@ -86,7 +102,10 @@ impl Leader {
         }
         if !over.is_empty() {
             let epoch = self.epoch;
-            let command = Command::ExpireApplications { epoch, apps: over.clone() };
+            let command = Command::ExpireApplications {
+                epoch,
+                apps: over.clone(),
+            };
             self.propose(Pending::Expire(over), command);
         }
     }

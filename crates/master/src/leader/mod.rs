@@ -20,12 +20,14 @@ use std::time::Duration;
 use vesta_core::{ClusterState, Command, Policy, Reply};
 use vesta_proto::application::to_application;
 use vesta_proto::worker::to_worker;
-use vesta_types::{AppId, ClusterId, Epoch, InstanceReport, RecoveryState, WorkerDescription, WorkerId};
+use vesta_types::{
+    AppId, ClusterId, Epoch, InstanceReport, RecoveryState, WorkerDescription, WorkerId,
+};
 
-pub use clock::Now;
 use clock::LedClock;
-use workers::WorkerLine;
+pub use clock::Now;
 pub use workers::WorkerGlance;
+use workers::WorkerLine;
 
 /// One stream to this master, for as long as it lasts; never reused while the process lives.
 pub type SessionId = u64;
@@ -215,7 +217,9 @@ impl Leader {
     }
 
     fn proposed(&mut self, ticket: Ticket, reply: Option<Reply>) {
-        let Some(pending) = self.pending.remove(&ticket) else { return };
+        let Some(pending) = self.pending.remove(&ticket) else {
+            return;
+        };
         if let Some(Err(rejection)) = &reply {
             tracing::warn!(?pending, %rejection, "a proposal of this leader was refused");
         }
@@ -260,12 +264,15 @@ impl Leader {
                 self.workers.insert(id.clone(), WorkerLine::new(led));
             }
         }
-        self.workers.retain(|id, line| line.session.is_some() || state.workers.contains_key(id));
+        self.workers
+            .retain(|id, line| line.session.is_some() || state.workers.contains_key(id));
         for id in state.app_queue.values() {
             if !self.apps.contains_key(id) {
-                self.apps.insert(id.clone(), applications::AppLine::new(led));
+                self.apps
+                    .insert(id.clone(), applications::AppLine::new(led));
             }
         }
-        self.apps.retain(|id, line| line.has_session() || state.applications.contains_key(id));
+        self.apps
+            .retain(|id, line| line.has_session() || state.applications.contains_key(id));
     }
 }

@@ -21,7 +21,10 @@ impl Planning {
         self.in_flight = false;
         match reply {
             Some(Ok(Answer::Placed { refused, .. })) if refused > 0 => {
-                tracing::info!(refused, "placements no longer fitted when they were applied");
+                tracing::info!(
+                    refused,
+                    "placements no longer fitted when they were applied"
+                );
             }
             Some(_) => {}
             None => self.barrier = true,
@@ -38,11 +41,18 @@ impl Leader {
         if self.planning.barrier {
             self.planning.barrier = false;
             self.planning.in_flight = true;
-            let barrier = Command::Place { epoch, placements: Vec::new(), cursor: None };
+            let barrier = Command::Place {
+                epoch,
+                placements: Vec::new(),
+                cursor: None,
+            };
             self.propose(Pending::Plan, barrier);
             return;
         }
-        let suspect = self.workers.iter().filter(|(_, line)| line.session.is_none());
+        let suspect = self
+            .workers
+            .iter()
+            .filter(|(_, line)| line.session.is_none());
         let avoid = suspect.map(|(id, _)| id.clone()).collect();
         if self.planning.planned_on == state.applied && self.policy.avoid == avoid {
             return;
@@ -52,7 +62,14 @@ impl Leader {
         let Plan { placements, cursor } = plan::plan(state, &self.policy);
         if !placements.is_empty() {
             self.planning.in_flight = true;
-            self.propose(Pending::Plan, Command::Place { epoch, placements, cursor });
+            self.propose(
+                Pending::Plan,
+                Command::Place {
+                    epoch,
+                    placements,
+                    cursor,
+                },
+            );
         }
     }
 }

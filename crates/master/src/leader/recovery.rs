@@ -37,6 +37,9 @@ impl Leader {
         self.completing = true;
         tracing::info!(epoch = %self.epoch, condemned = condemned.len(), "recovery is complete");
         let epoch = self.epoch;
-        self.propose(Pending::Complete, Command::CompleteRecovery { epoch, condemned });
+        self.propose(
+            Pending::Complete,
+            Command::CompleteRecovery { epoch, condemned },
+        );
     }
 }

@@ -33,10 +33,17 @@ fn cluster() -> ClusterId {
 fn worker(name: &str) -> WorkerDescription {
     WorkerDescription {
         id: format!("worker-{name}").parse().unwrap(),
-        incarnation: Incarnation { store: Uuid::from_u128(1), boot: Uuid::from_u128(2) },
+        incarnation: Incarnation {
+            store: Uuid::from_u128(1),
+            boot: Uuid::from_u128(2),
+        },
         host: name.to_owned(),
         port: 7710,
-        capacity: Capacity { cores: 4, memory_mib: 4096, named: BTreeMap::new() },
+        capacity: Capacity {
+            cores: 4,
+            memory_mib: 4096,
+            named: BTreeMap::new(),
+        },
     }
 }
 
@@ -77,7 +84,10 @@ impl Play {
 
     fn commit(&mut self, command: Command) -> vesta_core::Reply {
         let index = self.state.applied + 1;
-        let entry = Entry { at: Timestamp(START + self.ms), command };
+        let entry = Entry {
+            at: Timestamp(START + self.ms),
+            command,
+        };
         self.state.apply(index, &entry)
     }
 
@@ -91,7 +101,10 @@ impl Play {
         let key = SubmissionKey::new(Uuid::new_v7(time)).unwrap();
         let description = DriverDescription {
             name: "test".to_owned(),
-            launch: Launch { program: "true".to_owned(), ..Launch::default() },
+            launch: Launch {
+                program: "true".to_owned(),
+                ..Launch::default()
+            },
             cores: 1,
             memory_mib: 64,
             supervise: false,
@@ -157,7 +170,12 @@ impl Play {
     fn report(&mut self, session: SessionId, name: &str, reports: Vec<InstanceReport>) {
         let epoch = self.state.epoch;
         let description = worker(name);
-        let report = WorkerReport { epoch, description, reports, stale_orders: 0 };
+        let report = WorkerReport {
+            epoch,
+            description,
+            reports,
+            stale_orders: 0,
+        };
         self.take(Input::WorkerReport(session, report));
         self.act();
     }
@@ -189,17 +207,32 @@ impl Play {
 }
 
 fn begin(state: &mut ClusterState, term: u64) {
-    let command =
-        Command::LeaderStarted { cluster: cluster(), term, node: 1, leaderless_ms: 0 };
+    let command = Command::LeaderStarted {
+        cluster: cluster(),
+        term,
+        node: 1,
+        leaderless_ms: 0,
+    };
     let index = state.applied + 1;
-    let reply = state.apply(index, &Entry { at: Timestamp(START), command });
+    let reply = state.apply(
+        index,
+        &Entry {
+            at: Timestamp(START),
+            command,
+        },
+    );
     assert_eq!(reply, Ok(Answer::LeaderStarted { epoch: Epoch(term) }));
 }
 
 fn now_at(ms: u64, quorum: bool) -> Now {
     let now = Duration::from_millis(ms + 10_000);
     let ack = quorum.then_some(now + Duration::from_millis(1));
-    Now { boot: now, mono: now, quorum_ack: ack, sole_voter: false }
+    Now {
+        boot: now,
+        mono: now,
+        quorum_ack: ack,
+        sole_voter: false,
+    }
 }
 
 #[test]
@@ -212,7 +245,10 @@ fn a_submitted_driver_is_ordered_once_its_placement_is_applied() {
     let orders = play.orders();
     let (session, last) = orders.last().unwrap();
     assert_eq!((*session, last.run.len(), last.epoch), (1, 1, 1));
-    assert_eq!(last.index, play.state.applied, "orders are as of the applied index");
+    assert_eq!(
+        last.index, play.state.applied,
+        "orders are as of the applied index"
+    );
 }
 
 #[test]
@@ -224,10 +260,25 @@ fn an_order_that_nobody_took_up_is_said_again_and_one_that_was_is_not() {
     play.orders();
     play.pass_with(3, &[1]);
     let again = play.orders();
-    assert_eq!(again.len(), 1, "said again after `repeat`, not with every tick");
+    assert_eq!(
+        again.len(),
+        1,
+        "said again after `repeat`, not with every tick"
+    );
     let instance = again[0].1.run[0].instance_id.parse().unwrap();
-    let running = InstanceStatus::Running { pid: 42, since: Timestamp(START) };
-    play.report(1, "a", vec![InstanceReport { instance, status: running, restart: 0 }]);
+    let running = InstanceStatus::Running {
+        pid: 42,
+        since: Timestamp(START),
+    };
+    play.report(
+        1,
+        "a",
+        vec![InstanceReport {
+            instance,
+            status: running,
+            restart: 0,
+        }],
+    );
     play.orders();
     play.pass_with(5, &[1]);
     assert!(play.orders().is_empty());
@@ -242,7 +293,11 @@ fn an_order_that_a_worker_did_not_take_up_for_want_of_a_confirmation_is_said_aga
     play.orders();
     play.report(1, "a", Vec::new());
     play.pass(1);
-    assert_eq!(play.orders().len(), 1, "long before `repeat`, and not in a circle");
+    assert_eq!(
+        play.orders().len(),
+        1,
+        "long before `repeat`, and not in a circle"
+    );
 }
 
 #[test]
@@ -254,8 +309,12 @@ fn nothing_new_is_placed_on_a_worker_whose_stream_is_gone() {
     play.submit();
     play.submit();
     play.act();
-    let on: Vec<&str> =
-        play.state.drivers.values().filter_map(|it| Some(it.last_worker.as_ref()?.as_str())).collect();
+    let on: Vec<&str> = play
+        .state
+        .drivers
+        .values()
+        .filter_map(|it| Some(it.last_worker.as_ref()?.as_str()))
+        .collect();
     assert_eq!(on, ["worker-b", "worker-b"]);
 }
 
@@ -265,17 +324,35 @@ fn what_a_worker_is_told_to_stop_and_does_not_have_needs_no_stopping() {
     play.attach(1, "a");
     play.submit();
     play.act();
-    let instance: vesta_types::InstanceId =
-        play.orders().last().unwrap().1.run[0].instance_id.parse().unwrap();
+    let instance: vesta_types::InstanceId = play.orders().last().unwrap().1.run[0]
+        .instance_id
+        .parse()
+        .unwrap();
     play.take(Input::WorkerClosed(1));
     play.pass(62);
     // Lost, and back with what it was lost with: that is stopped.
     play.take(Input::WorkerOpened(2, worker("a")));
-    let running = InstanceStatus::Running { pid: 42, since: Timestamp(START) };
-    play.report(2, "a", vec![InstanceReport { instance, status: running, restart: 0 }]);
+    let running = InstanceStatus::Running {
+        pid: 42,
+        since: Timestamp(START),
+    };
+    play.report(
+        2,
+        "a",
+        vec![InstanceReport {
+            instance,
+            status: running,
+            restart: 0,
+        }],
+    );
     assert_eq!(play.orders().last().unwrap().1.stop.len(), 1);
     play.report(2, "a", Vec::new());
-    assert!(play.state.workers.values().all(|worker| worker.stopping.is_empty()));
+    assert!(
+        play.state
+            .workers
+            .values()
+            .all(|worker| worker.stopping.is_empty())
+    );
 }
 
 #[test]
@@ -293,7 +370,11 @@ fn a_suspended_leader_orders_confirms_and_judges_nothing() {
     assert_eq!(play.proposed.len(), before);
     play.quorum = true;
     play.pass(1);
-    assert!(!play.proposed[before..].iter().any(|it| matches!(it, Command::LoseWorkers { .. })));
+    assert!(
+        !play.proposed[before..]
+            .iter()
+            .any(|it| matches!(it, Command::LoseWorkers { .. }))
+    );
     assert_eq!(play.state.workers.len(), 1);
 }
 
@@ -304,9 +385,15 @@ fn a_heartbeat_is_confirmed_only_after_a_quorum_acknowledged_something_sent_afte
     play.confirmed();
     let arrived = play.now();
     play.take(Input::WorkerHeartbeat(1, 5));
-    let early = Now { quorum_ack: Some(arrived.mono), ..arrived };
+    let early = Now {
+        quorum_ack: Some(arrived.mono),
+        ..arrived
+    };
     for output in play.leader.act(early, &play.state) {
-        assert!(!matches!(output, Output::ToWorker(_, to_worker::Message::Confirmed(_))));
+        assert!(!matches!(
+            output,
+            Output::ToWorker(_, to_worker::Message::Confirmed(_))
+        ));
     }
     play.pass(1);
     assert_eq!(play.confirmed(), [5]);
@@ -330,10 +417,21 @@ fn a_silent_worker_is_lost_after_its_timeout_and_one_whose_stream_broke_is_not_l
     play.attach(2, "b");
     play.take(Input::WorkerClosed(1));
     play.pass_with(59, &[2]);
-    assert!(play.state.workers.values().all(vesta_core::Worker::is_alive));
+    assert!(
+        play.state
+            .workers
+            .values()
+            .all(vesta_core::Worker::is_alive)
+    );
     play.pass_with(3, &[2]);
-    let dead = play.state.workers.values().filter(|worker| !worker.is_alive());
-    let dead: Vec<&str> = dead.map(|worker| worker.description.host.as_str()).collect();
+    let dead = play
+        .state
+        .workers
+        .values()
+        .filter(|worker| !worker.is_alive());
+    let dead: Vec<&str> = dead
+        .map(|worker| worker.description.host.as_str())
+        .collect();
     assert_eq!(dead, ["a"]);
 }
 
@@ -347,7 +445,13 @@ fn a_new_leader_does_not_mark_the_fleet_down_that_it_never_heard() {
     play.ms += 600_000;
     play.fail_over(2);
     play.pass(59);
-    assert!(play.state.workers.values().all(vesta_core::Worker::is_alive), "spur #624");
+    assert!(
+        play.state
+            .workers
+            .values()
+            .all(vesta_core::Worker::is_alive),
+        "spur #624"
+    );
 }
 
 #[test]
@@ -357,9 +461,20 @@ fn losing_many_workers_at_once_waits_for_one_more_timeout() {
         play.attach(session as u64, name);
     }
     play.pass(100);
-    assert!(play.state.workers.values().all(vesta_core::Worker::is_alive));
+    assert!(
+        play.state
+            .workers
+            .values()
+            .all(vesta_core::Worker::is_alive)
+    );
     play.pass(30);
-    assert!(!play.state.workers.values().any(vesta_core::Worker::is_alive));
+    assert!(
+        !play
+            .state
+            .workers
+            .values()
+            .any(vesta_core::Worker::is_alive)
+    );
 }
 
 #[test]
@@ -374,12 +489,20 @@ fn recovery_waits_for_no_longer_than_its_timeout_and_condemns_only_the_silent() 
     assert!(!play.state.recovered);
     play.take(Input::WorkerOpened(2, worker("b")));
     play.report(2, "b", Vec::new());
-    assert!(!play.state.recovered, "worker a holds a driver and has not answered");
+    assert!(
+        !play.state.recovered,
+        "worker a holds a driver and has not answered"
+    );
     play.pass_with(58, &[2]);
     assert!(!play.state.recovered);
     play.pass_with(5, &[2]);
     assert!(play.state.recovered);
-    let dead: Vec<bool> = play.state.workers.values().map(|it| !it.is_alive()).collect();
+    let dead: Vec<bool> = play
+        .state
+        .workers
+        .values()
+        .map(|it| !it.is_alive())
+        .collect();
     assert_eq!(dead, [true, false]);
 }
 
@@ -394,10 +517,16 @@ fn a_worker_that_sends_but_has_not_answered_is_asked_again_and_not_condemned() {
     play.said.clear();
     play.pass_with(65, &[1]);
     assert!(play.state.recovered);
-    assert!(play.state.workers.values().all(vesta_core::Worker::is_alive));
-    let asked = play.said.iter().filter(|(_, message)| {
-        matches!(message, to_worker::Message::MasterChanged(_))
-    });
+    assert!(
+        play.state
+            .workers
+            .values()
+            .all(vesta_core::Worker::is_alive)
+    );
+    let asked = play
+        .said
+        .iter()
+        .filter(|(_, message)| matches!(message, to_worker::Message::MasterChanged(_)));
     assert!(asked.count() > 10);
 }
 
@@ -409,8 +538,20 @@ fn work_goes_to_those_who_answered_while_one_silent_worker_holds_recovery_up() {
     play.submit();
     play.act();
     play.fail_over(2);
-    let holder = play.state.drivers.values().next().unwrap().last_worker.clone().unwrap();
-    let (session, other) = if holder.as_str().ends_with('a') { (2, "b") } else { (1, "a") };
+    let holder = play
+        .state
+        .drivers
+        .values()
+        .next()
+        .unwrap()
+        .last_worker
+        .clone()
+        .unwrap();
+    let (session, other) = if holder.as_str().ends_with('a') {
+        (2, "b")
+    } else {
+        (1, "a")
+    };
     play.take(Input::WorkerOpened(session, worker(other)));
     play.report(session, other, Vec::new());
     play.orders();
@@ -418,7 +559,11 @@ fn work_goes_to_those_who_answered_while_one_silent_worker_holds_recovery_up() {
     play.act();
     let orders = play.orders();
     assert!(!play.state.recovered);
-    assert_eq!(orders.last().map(|(_, orders)| orders.run.len()), Some(1), "D36");
+    assert_eq!(
+        orders.last().map(|(_, orders)| orders.run.len()),
+        Some(1),
+        "D36"
+    );
 }
 
 #[test]

@@ -85,7 +85,10 @@ impl Leader {
     pub(super) fn worker_opened(&mut self, session: SessionId, description: WorkerDescription) {
         let led = self.clock.led();
         let id = description.id.clone();
-        let line = self.workers.entry(id.clone()).or_insert_with(|| WorkerLine::new(led));
+        let line = self
+            .workers
+            .entry(id.clone())
+            .or_insert_with(|| WorkerLine::new(led));
         // A new session closes the older one: what that still says counts for nothing.
         if let Some(older) = line.session.replace(session)
             && older != session
@@ -102,7 +105,9 @@ impl Leader {
     }
 
     pub(super) fn worker_closed(&mut self, session: SessionId) {
-        let Some(id) = self.sessions.remove(&session) else { return };
+        let Some(id) = self.sessions.remove(&session) else {
+            return;
+        };
         if let Some(line) = self.workers.get_mut(&id) {
             tracing::info!(worker = %id, "the stream of a worker is gone: suspect");
             line.session = None;
@@ -113,7 +118,9 @@ impl Leader {
 
     pub(super) fn heartbeat(&mut self, session: SessionId, sequence: u64, state: &ClusterState) {
         let (led, mono) = (self.clock.led(), self.clock.mono());
-        let Some(line) = self.line_of(session) else { return };
+        let Some(line) = self.line_of(session) else {
+            return;
+        };
         line.last_heard = led;
         line.unconfirmed = Some((sequence, mono));
         let answered = line.description.as_ref().is_some_and(|description| {
@@ -128,13 +135,21 @@ impl Leader {
     }
 
     fn say_master_changed(&mut self, session: SessionId) {
-        let message = MasterChanged { epoch: self.epoch.0, cluster_id: self.cluster.to_string() };
-        self.outputs.push(Output::ToWorker(session, to_worker::Message::MasterChanged(message)));
+        let message = MasterChanged {
+            epoch: self.epoch.0,
+            cluster_id: self.cluster.to_string(),
+        };
+        self.outputs.push(Output::ToWorker(
+            session,
+            to_worker::Message::MasterChanged(message),
+        ));
     }
 
     pub(super) fn worker_report(&mut self, session: SessionId, report: WorkerReport) {
         let (led, epoch) = (self.clock.led(), self.epoch);
-        let Some(line) = self.line_of(session) else { return };
+        let Some(line) = self.line_of(session) else {
+            return;
+        };
         line.last_heard = led;
         line.stale_orders = report.stale_orders;
         if report.epoch != epoch {
@@ -157,7 +172,8 @@ impl Leader {
     /// arrived, and only for a worker that the applied state has in this very life and not as DEAD.
     pub(super) fn confirm_heartbeats(&mut self, state: &ClusterState) {
         for (id, line) in &mut self.workers {
-            let (Some(session), Some((sequence, arrived))) = (line.session, line.unconfirmed) else {
+            let (Some(session), Some((sequence, arrived))) = (line.session, line.unconfirmed)
+            else {
                 continue;
             };
             let known = state.workers.get(id).is_some_and(|worker| {
@@ -171,8 +187,15 @@ impl Leader {
             }
             line.unconfirmed = None;
             // The session's name is filled in by whoever owns the stream.
-            let message = Confirmed { epoch: self.epoch.0, session: String::new(), sequence };
-            self.outputs.push(Output::ToWorker(session, to_worker::Message::Confirmed(message)));
+            let message = Confirmed {
+                epoch: self.epoch.0,
+                session: String::new(),
+                sequence,
+            };
+            self.outputs.push(Output::ToWorker(
+                session,
+                to_worker::Message::Confirmed(message),
+            ));
         }
     }
 
@@ -183,7 +206,9 @@ impl Leader {
             if line.proposing || line.condemned {
                 continue;
             }
-            let Some(report) = line.report.take() else { continue };
+            let Some(report) = line.report.take() else {
+                continue;
+            };
             if let Some(command) = command_for(report, state) {
                 line.proposing = true;
                 proposals.push((id.clone(), command));
@@ -196,7 +221,9 @@ impl Leader {
 
     pub(super) fn report_proposed(&mut self, worker: &WorkerId, reply: Option<Reply>) {
         let epoch = self.epoch.0;
-        let Some(line) = self.workers.get_mut(worker) else { return };
+        let Some(line) = self.workers.get_mut(worker) else {
+            return;
+        };
         line.proposing = false;
         // Refused, or its fate is not known: the worker is asked again with its next heartbeat.
         line.ask_again = !matches!(reply, Some(Ok(_)));
@@ -212,7 +239,12 @@ impl Leader {
 
 /// What to propose for a worker's report, if it has news.
 fn command_for(report: WorkerReport, state: &ClusterState) -> Option<Command> {
-    let WorkerReport { epoch, description, reports, .. } = report;
+    let WorkerReport {
+        epoch,
+        description,
+        reports,
+        ..
+    } = report;
     let attached = state.workers.get(&description.id).filter(|worker| {
         worker.state != WorkerState::Dead
             && worker.description == description
@@ -225,15 +257,28 @@ fn command_for(report: WorkerReport, state: &ClusterState) -> Option<Command> {
         worker.stopping.keys().all(|id| has.contains(id))
     });
     let Some(worker) = attached else {
-        return Some(Command::AttachWorker { epoch, worker: description, reports });
+        return Some(Command::AttachWorker {
+            epoch,
+            worker: description,
+            reports,
+        });
     };
-    let news: Vec<InstanceReport> =
-        reports.into_iter().filter(|report| is_news(report, worker, state)).collect();
+    let news: Vec<InstanceReport> = reports
+        .into_iter()
+        .filter(|report| is_news(report, worker, state))
+        .collect();
     if news.is_empty() {
         return None;
     }
-    let WorkerDescription { id, incarnation, .. } = description;
-    Some(Command::ReportInstances { epoch, worker: id, incarnation, reports: news })
+    let WorkerDescription {
+        id, incarnation, ..
+    } = description;
+    Some(Command::ReportInstances {
+        epoch,
+        worker: id,
+        incarnation,
+        reports: news,
+    })
 }
 
 /// Whether a report says what the state does not have yet. An end always does: it is reported until

@@ -39,14 +39,26 @@ impl ApplicationService {
         let (key, description) = application_convert::registered_application(request, retries)
             .map_err(|error| status::invalid(&error))?;
         let warning = plan::never_fits_executor(&self.0.shared.state(), &description);
-        let (answer, duplicate) =
-            self.0.write(key, Body::RegisterApplication { description }).await?;
-        let Answer::Registered { app } = answer else { return Err(status::unexpected(&answer)) };
+        let (answer, duplicate) = self
+            .0
+            .write(key, Body::RegisterApplication { description })
+            .await?;
+        let Answer::Registered { app } = answer else {
+            return Err(status::unexpected(&answer));
+        };
         let warning = warning.unwrap_or_default();
-        Ok(Response::new(RegisterReply { app_id: app.to_string(), duplicate, warning }))
+        Ok(Response::new(RegisterReply {
+            app_id: app.to_string(),
+            duplicate,
+            warning,
+        }))
     }
 
-    async fn done(&self, key: vesta_types::SubmissionKey, body: Body) -> Result<Response<Done>, Status> {
+    async fn done(
+        &self,
+        key: vesta_types::SubmissionKey,
+        body: Body,
+    ) -> Result<Response<Done>, Status> {
         match self.0.write(key, body).await?.0 {
             Answer::Done => Ok(Response::new(Done {})),
             answer => Err(status::unexpected(&answer)),
@@ -56,13 +68,25 @@ impl ApplicationService {
     async fn set_target_here(&self, request: SetTargetRequest) -> Result<Response<Done>, Status> {
         let (key, wanted) =
             application_convert::set_target(request).map_err(|error| status::invalid(&error))?;
-        let application_convert::Target { app, profile, target } = wanted;
-        self.done(key, Body::SetExecutorTarget { app, profile, target }).await
+        let application_convert::Target {
+            app,
+            profile,
+            target,
+        } = wanted;
+        self.done(
+            key,
+            Body::SetExecutorTarget {
+                app,
+                profile,
+                target,
+            },
+        )
+        .await
     }
 
     async fn kill_here(&self, request: KillExecutorsRequest) -> Result<Response<Done>, Status> {
-        let (key, app, executors) =
-            application_convert::kill_executors(request).map_err(|error| status::invalid(&error))?;
+        let (key, app, executors) = application_convert::kill_executors(request)
+            .map_err(|error| status::invalid(&error))?;
         let executors = executors.into_iter().collect();
         self.done(key, Body::KillExecutors { app, executors }).await
     }
@@ -70,8 +94,20 @@ impl ApplicationService {
     async fn unregister_here(&self, request: UnregisterRequest) -> Result<Response<Done>, Status> {
         let (key, over) =
             application_convert::unregister(request).map_err(|error| status::invalid(&error))?;
-        let application_convert::Unregistration { app, failed, message } = over;
-        self.done(key, Body::UnregisterApplication { app, failed, message }).await
+        let application_convert::Unregistration {
+            app,
+            failed,
+            message,
+        } = over;
+        self.done(
+            key,
+            Body::UnregisterApplication {
+                app,
+                failed,
+                message,
+            },
+        )
+        .await
     }
 }
 
@@ -83,7 +119,8 @@ impl Application for ApplicationService {
         &self,
         request: Request<RegisterRequest>,
     ) -> Result<Response<RegisterReply>, Status> {
-        here_or_leader!(self.0, request, ApplicationClient, register, |it| self.register_here(it))
+        here_or_leader!(self.0, request, ApplicationClient, register, |it| self
+            .register_here(it))
     }
 
     async fn set_target(
@@ -98,7 +135,9 @@ impl Application for ApplicationService {
         &self,
         request: Request<KillExecutorsRequest>,
     ) -> Result<Response<Done>, Status> {
-        here_or_leader!(self.0, request, ApplicationClient, kill_executors, |it| self.kill_here(it))
+        here_or_leader!(self.0, request, ApplicationClient, kill_executors, |it| {
+            self.kill_here(it)
+        })
     }
 
     async fn unregister(
@@ -115,12 +154,17 @@ impl Application for ApplicationService {
     ) -> Result<Response<Answers>, Status> {
         let mut incoming = request.into_inner();
         let first = incoming.next().await;
-        let Some(Ok(FromApplication { message: Some(from_application::Message::Hello(hello)) })) =
-            first
+        let Some(Ok(FromApplication {
+            message: Some(from_application::Message::Hello(hello)),
+        })) = first
         else {
             return Err(Status::invalid_argument("a session begins with Hello"));
         };
-        let own = self.0.cluster().map(|id| id.to_string()).unwrap_or_default();
+        let own = self
+            .0
+            .cluster()
+            .map(|id| id.to_string())
+            .unwrap_or_default();
         if !hello.cluster_id.is_empty() && !own.is_empty() && hello.cluster_id != own {
             return Err(Status::failed_precondition(format!(
                 "the application belongs to cluster {}, this master to {own}",
@@ -147,7 +191,9 @@ async fn hold(
     context.sessions.to_app(session, welcome);
     let _ = context.events.send(Input::AppOpened(session, app)).await;
     while let Some(Ok(message)) = incoming.next().await {
-        let Some(input) = input_of(session, message) else { break };
+        let Some(input) = input_of(session, message) else {
+            break;
+        };
         let _ = context.events.send(input).await;
     }
     context.sessions.close_app(session);
@@ -168,7 +214,9 @@ fn input_of(session: SessionId, message: FromApplication) -> Option<Input> {
 pub fn server(
     context: Arc<Context>,
 ) -> vesta_proto::application::application_server::ApplicationServer<ApplicationService> {
-    vesta_proto::application::application_server::ApplicationServer::new(ApplicationService(context))
-        .max_decoding_message_size(MESSAGE_BYTES_MAX)
-        .max_encoding_message_size(MESSAGE_BYTES_MAX)
+    vesta_proto::application::application_server::ApplicationServer::new(ApplicationService(
+        context,
+    ))
+    .max_decoding_message_size(MESSAGE_BYTES_MAX)
+    .max_encoding_message_size(MESSAGE_BYTES_MAX)
 }

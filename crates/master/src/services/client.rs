@@ -44,8 +44,13 @@ impl ClientService {
         let (key, description) =
             client_convert::submitted_driver(request).map_err(|error| status::invalid(&error))?;
         let warning = plan::never_fits_driver(&self.0.shared.state(), &description);
-        let (answer, duplicate) = self.0.write(key, Body::SubmitDriver { description }).await?;
-        let Answer::Submitted { driver } = answer else { return Err(status::unexpected(&answer)) };
+        let (answer, duplicate) = self
+            .0
+            .write(key, Body::SubmitDriver { description })
+            .await?;
+        let Answer::Submitted { driver } = answer else {
+            return Err(status::unexpected(&answer));
+        };
         Ok(Response::new(SubmitDriverReply {
             driver_id: driver.to_string(),
             duplicate,
@@ -57,9 +62,11 @@ impl ClientService {
     async fn kill(&self, key: &str, body: Body) -> Result<Response<KillReply>, Status> {
         let key = checks::key(key).map_err(|error| status::invalid(&error))?;
         match self.0.write(key, body).await?.0 {
-            Answer::Killed { state, message } => {
-                Ok(Response::new(KillReply { success: true, state, message }))
-            }
+            Answer::Killed { state, message } => Ok(Response::new(KillReply {
+                success: true,
+                state,
+                message,
+            })),
             answer => Err(status::unexpected(&answer)),
         }
     }
@@ -116,14 +123,16 @@ impl Client for ClientService {
         &self,
         request: Request<SubmitDriverRequest>,
     ) -> Result<Response<SubmitDriverReply>, Status> {
-        here_or_leader!(self.0, request, ClientClient, submit_driver, |it| self.submit_here(it))
+        here_or_leader!(self.0, request, ClientClient, submit_driver, |it| self
+            .submit_here(it))
     }
 
     async fn kill_driver(
         &self,
         request: Request<KillDriverRequest>,
     ) -> Result<Response<KillReply>, Status> {
-        here_or_leader!(self.0, request, ClientClient, kill_driver, |it| self.kill_driver_here(it))
+        here_or_leader!(self.0, request, ClientClient, kill_driver, |it| self
+            .kill_driver_here(it))
     }
 
     async fn kill_application(
@@ -146,7 +155,10 @@ impl Client for ClientService {
             status::not_found(format!("{id}: no such driver, or it ended long ago"))
         })?;
         let driver = views::driver(&state, &self.0.config.policy, driver);
-        Ok(Response::new(GetDriverReply { driver: Some(driver), read: Some(read) }))
+        Ok(Response::new(GetDriverReply {
+            driver: Some(driver),
+            read: Some(read),
+        }))
     }
 
     async fn get_application(
@@ -161,7 +173,10 @@ impl Client for ClientService {
             status::not_found(format!("{id}: no such application, or it ended long ago"))
         })?;
         let application = views::application(&state, &self.0.config.policy, app);
-        Ok(Response::new(GetApplicationReply { application: Some(application), read: Some(read) }))
+        Ok(Response::new(GetApplicationReply {
+            application: Some(application),
+            read: Some(read),
+        }))
     }
 
     async fn list_drivers(
@@ -171,10 +186,17 @@ impl Client for ClientService {
         let request = request.into_inner();
         let read = self.0.read_point(request.consistent).await?;
         let state = self.0.shared.state();
-        let wanted = || state.drivers.values().filter(|it| request.ended || !it.state.is_final());
+        let wanted = || {
+            state
+                .drivers
+                .values()
+                .filter(|it| request.ended || !it.state.is_final())
+        };
         let drivers = wanted().take(limit(&request));
         Ok(Response::new(ListDriversReply {
-            drivers: drivers.map(|it| views::driver(&state, &self.0.config.policy, it)).collect(),
+            drivers: drivers
+                .map(|it| views::driver(&state, &self.0.config.policy, it))
+                .collect(),
             read: Some(read),
             total: wanted().count() as u64,
         }))
@@ -187,8 +209,12 @@ impl Client for ClientService {
         let request = request.into_inner();
         let read = self.0.read_point(request.consistent).await?;
         let state = self.0.shared.state();
-        let wanted =
-            || state.applications.values().filter(|it| request.ended || !it.state.is_final());
+        let wanted = || {
+            state
+                .applications
+                .values()
+                .filter(|it| request.ended || !it.state.is_final())
+        };
         let applications = wanted().take(limit(&request));
         Ok(Response::new(ListApplicationsReply {
             applications: applications
@@ -209,7 +235,8 @@ impl Client for ClientService {
             && let Ok(Route::Leader(channel)) = self.0.route(&request).await
         {
             let passed_on = super::forward::forwarded(request.get_ref().clone());
-            let mut leader = ClientClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX);
+            let mut leader =
+                ClientClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX);
             if let Ok(answer) = leader.list_workers(passed_on).await {
                 return Ok(answer);
             }
@@ -234,7 +261,10 @@ impl Client for ClientService {
         let state = self.0.shared.state();
         let Some(record) = state.keys.answered.get(&key) else {
             let read = Some(read);
-            return Ok(Response::new(FindKeyReply { read, ..FindKeyReply::default() }));
+            return Ok(Response::new(FindKeyReply {
+                read,
+                ..FindKeyReply::default()
+            }));
         };
         let (id, answer) = match &record.answer {
             Ok(Answer::Submitted { driver }) => (driver.to_string(), "submitted".to_owned()),
@@ -243,7 +273,12 @@ impl Client for ClientService {
             Ok(_) => (String::new(), "done".to_owned()),
             Err(rejection) => (String::new(), format!("refused: {rejection}")),
         };
-        Ok(Response::new(FindKeyReply { found: true, id, answer, read: Some(read) }))
+        Ok(Response::new(FindKeyReply {
+            found: true,
+            id,
+            answer,
+            read: Some(read),
+        }))
     }
 
     async fn list_failovers(
@@ -255,7 +290,10 @@ impl Client for ClientService {
         let state = self.0.shared.state();
         let newest_first = state.failovers.iter().rev().take(limit(&request));
         let failovers = newest_first.map(views::failover).collect();
-        Ok(Response::new(ListFailoversReply { failovers, read: Some(read) }))
+        Ok(Response::new(ListFailoversReply {
+            failovers,
+            read: Some(read),
+        }))
     }
 
     async fn read_log(

@@ -48,7 +48,9 @@ impl Context {
                 return Ok(Route::Here);
             }
             if forwarded {
-                return Err(status::unavailable("sent on to a master that does not lead"));
+                return Err(status::unavailable(
+                    "sent on to a master that does not lead",
+                ));
             }
             let leader = now.leader.filter(|leader| *leader != now.node_id);
             let address = leader
@@ -116,7 +118,9 @@ async fn connect(address: &str) -> Result<Channel, tonic::transport::Error> {
 /// The same request, marked as sent on.
 pub(crate) fn forwarded<T>(message: T) -> Request<T> {
     let mut request = Request::new(message);
-    request.metadata_mut().insert(FORWARDED, MetadataValue::from_static("1"));
+    request
+        .metadata_mut()
+        .insert(FORWARDED, MetadataValue::from_static("1"));
     request.set_timeout(WRITE_DEADLINE + Duration::from_secs(1));
     request
 }
@@ -132,7 +136,10 @@ pub(crate) fn passed_on(error: Status) -> Status {
     if status::is_answer(&error) {
         error
     } else {
-        status::unknown(format!("the leader's answer was lost on the way: {}", error.message()))
+        status::unknown(format!(
+            "the leader's answer was lost on the way: {}",
+            error.message()
+        ))
     }
 }
 

@@ -40,7 +40,9 @@ pub(super) async fn read(
         stderr: request.stderr,
         offset: request.offset,
         bytes_max: if tail {
-            u32::try_from(request.tail_bytes).unwrap_or(bytes).min(bytes)
+            u32::try_from(request.tail_bytes)
+                .unwrap_or(bytes)
+                .min(bytes)
         } else {
             bytes
         },
@@ -58,7 +60,10 @@ pub(super) async fn read(
             next.bytes_max = bytes;
             if !chunk.data.is_empty()
                 && sender
-                    .send(Ok(ReadLogReply { data: chunk.data, offset: chunk.offset }))
+                    .send(Ok(ReadLogReply {
+                        data: chunk.data,
+                        offset: chunk.offset,
+                    }))
                     .await
                     .is_err()
             {
@@ -88,8 +93,9 @@ pub(super) async fn read(
 /// The instance whose log is meant, and where it is.
 fn find(context: &Context, request: &ReadLogRequest) -> Result<(InstanceId, WorkerId), Status> {
     let state = context.shared.state();
-    let cluster =
-        state.cluster.ok_or_else(|| status::unavailable("this master is in no cluster yet"))?;
+    let cluster = state
+        .cluster
+        .ok_or_else(|| status::unavailable("this master is in no cluster yet"))?;
     if request.app_id.is_empty() {
         let id = checks::driver_id(&request.driver_id).map_err(|error| status::invalid(&error))?;
         let driver = state.drivers.get(&id);
@@ -103,15 +109,23 @@ fn find(context: &Context, request: &ReadLogRequest) -> Result<(InstanceId, Work
     let app = state.applications.get(&id);
     let app = app.ok_or_else(|| status::not_found(format!("{id}: no such application")))?;
     let number = request.executor;
-    let executor = app.executors.get(&number).or_else(|| app.ended_executors.get(&number));
+    let executor = app
+        .executors
+        .get(&number)
+        .or_else(|| app.ended_executors.get(&number));
     let executor = executor
         .ok_or_else(|| status::not_found(format!("{id} has no executor {number}, or no longer")))?;
-    Ok((InstanceId::executor(cluster, id, number), executor.worker.clone()))
+    Ok((
+        InstanceId::executor(cluster, id, number),
+        executor.worker.clone(),
+    ))
 }
 
 async fn ask(context: &Context, worker: &WorkerId, read: ReadLog) -> Result<LogChunk, Status> {
     let Some((request, answer)) = context.sessions.read_log(worker, read) else {
-        return Err(status::unavailable(format!("{worker} has no stream to this master now")));
+        return Err(status::unavailable(format!(
+            "{worker} has no stream to this master now"
+        )));
     };
     let chunk = match tokio::time::timeout(ANSWER_WAIT, answer).await {
         Ok(Ok(chunk)) => chunk,
@@ -122,5 +136,9 @@ async fn ask(context: &Context, worker: &WorkerId, read: ReadLog) -> Result<LogC
             )));
         }
     };
-    if chunk.error.is_empty() { Ok(chunk) } else { Err(status::not_found(chunk.error)) }
+    if chunk.error.is_empty() {
+        Ok(chunk)
+    } else {
+        Err(status::not_found(chunk.error))
+    }
 }

@@ -20,27 +20,45 @@ pub(super) async fn list(
     context: &Context,
     request: Request<ListRequest>,
 ) -> Result<ListMastersReply, Status> {
-    let cluster_id = context.cluster().map(|id| id.to_string()).unwrap_or_default();
+    let cluster_id = context
+        .cluster()
+        .map(|id| id.to_string())
+        .unwrap_or_default();
     let own = itself(context);
     if forward::is_forwarded(&request) {
-        return Ok(ListMastersReply { masters: vec![own], read: None, cluster_id });
+        return Ok(ListMastersReply {
+            masters: vec![own],
+            read: None,
+            cluster_id,
+        });
     }
     let read = context.read_point(request.get_ref().consistent).await?;
     let members = context.node.status().members;
     let mut masters = join_all(members.iter().map(async |member| {
-        if member.node_id == own.node_id { own.clone() } else { ask(member).await }
+        if member.node_id == own.node_id {
+            own.clone()
+        } else {
+            ask(member).await
+        }
     }))
     .await;
     if masters.is_empty() {
         masters.push(own);
     }
-    Ok(ListMastersReply { masters, read: Some(read), cluster_id })
+    Ok(ListMastersReply {
+        masters,
+        read: Some(read),
+        cluster_id,
+    })
 }
 
 fn itself(context: &Context) -> Master {
     let status = context.node.status();
     let state = context.shared.state();
-    let voter = status.members.iter().any(|it| it.node_id == status.node_id && it.voter);
+    let voter = status
+        .members
+        .iter()
+        .any(|it| it.node_id == status.node_id && it.voter);
     Master {
         node_id: status.node_id,
         client_address: context.config.node.client_addr.clone(),
@@ -62,7 +80,10 @@ async fn ask(member: &MemberStatus) -> Master {
         let endpoint = Endpoint::from_shared(format!("http://{}", member.client_addr)).ok()?;
         let channel = endpoint.connect().await.ok()?;
         let request = forward::forwarded(ListRequest::default());
-        let reply = ClientClient::new(channel).list_masters(request).await.ok()?;
+        let reply = ClientClient::new(channel)
+            .list_masters(request)
+            .await
+            .ok()?;
         reply.into_inner().masters.into_iter().next()
     });
     answer.await.ok().flatten().unwrap_or_else(|| Master {

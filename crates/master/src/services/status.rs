@@ -11,7 +11,9 @@ pub const ANSWERED: &str = "vesta-answered";
 
 fn marked(code: Code, message: impl Into<String>) -> Status {
     let mut status = Status::new(code, message);
-    status.metadata_mut().insert(ANSWERED, MetadataValue::from_static("1"));
+    status
+        .metadata_mut()
+        .insert(ANSWERED, MetadataValue::from_static("1"));
     status
 }
 
@@ -62,5 +64,8 @@ pub fn rejected(rejection: &Rejection) -> Status {
 /// An answer of `apply` that does not belong to the request: a defect, and nothing that a client
 /// could do better.
 pub fn unexpected(answer: &vesta_core::Answer) -> Status {
-    marked(Code::Internal, format!("an answer that does not belong to the request: {answer:?}"))
+    marked(
+        Code::Internal,
+        format!("an answer that does not belong to the request: {answer:?}"),
+    )
 }

@@ -11,15 +11,20 @@ use crate::leader::WorkerGlance;
 pub fn driver(state: &ClusterState, policy: &Policy, driver: &Driver) -> client::Driver {
     let description = &driver.description;
     let launch = &description.launch;
-    let command: Vec<&str> =
-        std::iter::once(&launch.program).chain(&launch.args).map(String::as_str).collect();
+    let command: Vec<&str> = std::iter::once(&launch.program)
+        .chain(&launch.args)
+        .map(String::as_str)
+        .collect();
     let instance = state
         .cluster
         .filter(|_| driver.attempt > 0)
         .map(|cluster| InstanceId::driver(cluster, driver.id.clone(), driver.attempt));
     let placement = driver.placement.as_ref();
     let applications = state.applications.values().filter(|app| {
-        app.description.owner.as_ref().is_some_and(|owner| owner.driver == driver.id)
+        app.description
+            .owner
+            .as_ref()
+            .is_some_and(|owner| owner.driver == driver.id)
     });
     client::Driver {
         id: driver.id.to_string(),
@@ -41,13 +46,19 @@ pub fn driver(state: &ClusterState, policy: &Policy, driver: &Driver) -> client:
         ended: driver.state.is_final(),
         command: command.join(" "),
         instance_id: text(instance.as_ref()),
-        pid: placement.and_then(|placement| placement.pid).unwrap_or_default(),
+        pid: placement
+            .and_then(|placement| placement.pid)
+            .unwrap_or_default(),
         applications: applications.map(|app| app.id.to_string()).collect(),
     }
 }
 
 /// An application with its executors.
-pub fn application(state: &ClusterState, policy: &Policy, app: &Application) -> client::Application {
+pub fn application(
+    state: &ClusterState,
+    policy: &Policy,
+    app: &Application,
+) -> client::Application {
     let description = &app.description;
     let default = description.profiles.values().next();
     let executors = app.executors.values().chain(app.ended_executors.values());
@@ -59,7 +70,9 @@ pub fn application(state: &ClusterState, policy: &Policy, app: &Application) -> 
         cores: app.cores_held(),
         max_cores: description.max_cores,
         executor_target: default.and_then(|request| request.target),
-        executor_cores: default.and_then(|request| request.profile.cores).unwrap_or_default(),
+        executor_cores: default
+            .and_then(|request| request.profile.cores)
+            .unwrap_or_default(),
         executor_memory_mib: default.map_or(0, |request| request.profile.memory_mib),
         executors: executors.map(|it| executor(state, app, it)).collect(),
         waiting_because: plan::why_application(state, policy, app).unwrap_or_default(),

@@ -48,22 +48,35 @@ async fn hold(
     let (description, name) = match greet(context, first) {
         Ok(greeted) => greeted,
         Err(refused) => {
-            tracing::warn!(code = refused.code, message = refused.message, "a worker was refused");
-            let message = ToWorker { message: Some(to_worker::Message::Refused(refused)) };
+            tracing::warn!(
+                code = refused.code,
+                message = refused.message,
+                "a worker was refused"
+            );
+            let message = ToWorker {
+                message: Some(to_worker::Message::Refused(refused)),
+            };
             let _ = sender.send(Ok(message)).await;
             return;
         }
     };
     let id = description.id.clone();
-    let (session, older) = context.sessions.open_worker(description.clone(), name, sender);
-    context.sessions.to_worker(session, to_worker::Message::Welcome(context.worker_welcome()));
+    let (session, older) = context
+        .sessions
+        .open_worker(description.clone(), name, sender);
+    context.sessions.to_worker(
+        session,
+        to_worker::Message::Welcome(context.worker_welcome()),
+    );
     if let Some(older) = older {
         say(context, Input::WorkerClosed(older)).await;
     }
     say(context, Input::WorkerOpened(session, description)).await;
     if let Err(refused) = listen(context, incoming, session, &id).await {
         tracing::warn!(worker = %id, code = refused.code, message = refused.message, "a session was ended");
-        context.sessions.to_worker(session, to_worker::Message::Refused(refused));
+        context
+            .sessions
+            .to_worker(session, to_worker::Message::Refused(refused));
     }
     context.sessions.close_worker(session);
     say(context, Input::WorkerClosed(session)).await;
@@ -73,14 +86,23 @@ fn greet(
     context: &Context,
     first: Option<Result<FromWorker, Status>>,
 ) -> Result<(WorkerDescription, String), Refused> {
-    let Some(Ok(FromWorker { message: Some(from_worker::Message::Hello(hello)) })) = first else {
+    let Some(Ok(FromWorker {
+        message: Some(from_worker::Message::Hello(hello)),
+    })) = first
+    else {
         return Err(refused("WRK004", "a session begins with Hello"));
     };
     if hello.protocol != 1 {
-        let message = format!("conversation version {}, this master speaks 1", hello.protocol);
+        let message = format!(
+            "conversation version {}, this master speaks 1",
+            hello.protocol
+        );
         return Err(refused("WRK004", message));
     }
-    let own = context.cluster().map(|id| id.to_string()).unwrap_or_default();
+    let own = context
+        .cluster()
+        .map(|id| id.to_string())
+        .unwrap_or_default();
     if !hello.cluster_id.is_empty() && !own.is_empty() && hello.cluster_id != own {
         let message = format!(
             "the worker belongs to cluster {}, this master to {own}: it keeps what it runs",
@@ -88,7 +110,9 @@ fn greet(
         );
         return Err(refused("WRK001", message));
     }
-    let description = hello.description.ok_or_else(|| refused("WRK004", "description is missing"))?;
+    let description = hello
+        .description
+        .ok_or_else(|| refused("WRK004", "description is missing"))?;
     let description = WorkerDescription::try_from(description)
         .map_err(|error| refused("WRK004", error.to_string()))?;
     Ok((description, hello.session))
@@ -119,7 +143,10 @@ async fn listen(
             }
             Some(from_worker::Message::LogChunk(chunk)) => context.sessions.log_chunk(chunk),
             Some(from_worker::Message::Hello(_)) | None => {
-                return Err(refused("WRK004", "a second Hello, or nothing that is known"));
+                return Err(refused(
+                    "WRK004",
+                    "a second Hello, or nothing that is known",
+                ));
             }
         }
     }
@@ -129,16 +156,31 @@ async fn listen(
 /// A checked report, and the stale orders that it names.
 fn checked(report: Report) -> Result<(WorkerReport, Vec<String>), String> {
     if report.instances.len() > REPORTS_MAX {
-        return Err(format!("{} instances in one report, at most {REPORTS_MAX}", report.instances.len()));
+        return Err(format!(
+            "{} instances in one report, at most {REPORTS_MAX}",
+            report.instances.len()
+        ));
     }
     let description = report.description.ok_or("the description is missing")?;
-    let description = WorkerDescription::try_from(description).map_err(|error| error.to_string())?;
-    let reports: Result<Vec<_>, _> =
-        report.instances.into_iter().map(InstanceReport::try_from).collect();
+    let description =
+        WorkerDescription::try_from(description).map_err(|error| error.to_string())?;
+    let reports: Result<Vec<_>, _> = report
+        .instances
+        .into_iter()
+        .map(InstanceReport::try_from)
+        .collect();
     let reports = reports.map_err(|error| error.to_string())?;
     let epoch = Epoch(report.epoch);
     let stale_orders = report.stale_orders;
-    Ok((WorkerReport { epoch, description, reports, stale_orders }, report.refused_stale))
+    Ok((
+        WorkerReport {
+            epoch,
+            description,
+            reports,
+            stale_orders,
+        },
+        report.refused_stale,
+    ))
 }
 
 async fn say(context: &Context, input: Input) {
@@ -147,7 +189,10 @@ async fn say(context: &Context, input: Input) {
 }
 
 fn refused(code: &str, message: impl Into<String>) -> Refused {
-    Refused { code: code.to_owned(), message: message.into() }
+    Refused {
+        code: code.to_owned(),
+        message: message.into(),
+    }
 }
 
 /// The service, with its message limit.

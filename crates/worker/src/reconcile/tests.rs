@@ -521,7 +521,10 @@ fn what_is_stopped_before_it_was_ever_ordered_is_reported_as_never_run_and_never
     world.pass(SECOND);
     let (_, report) = world.reports().pop().unwrap();
     let status = &report.instances[0].status;
-    assert!(matches!(status, InstanceStatus::NeverRan { .. }), "{status:?}");
+    assert!(
+        matches!(status, InstanceStatus::NeverRan { .. }),
+        "{status:?}"
+    );
     world.order(&m1(), 1, 11, &[2], &[]);
     assert_eq!(world.started(), []);
 }

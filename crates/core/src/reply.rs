@@ -76,6 +76,8 @@ impl Rejection {
 pub enum RejectCode {
     /// It was decided under an epoch that is over.
     StaleEpoch,
+    /// No leadership has begun in this cluster: nothing was done, the same write may be accepted later.
+    NotStarted,
     /// No such object.
     NotFound,
     /// The key is taken by a write with another body.

@@ -16,7 +16,7 @@ impl Applying<'_> {
     pub(super) fn client(&mut self, key: SubmissionKey, request: &Request) -> Reply {
         if self.state.cluster.is_none() {
             let message = "no leader has started in this cluster yet";
-            return Err(Rejection::new(RejectCode::State, message));
+            return Err(Rejection::new(RejectCode::NotStarted, message));
         }
         let fingerprint = codec::fnv1a(&codec::encode(request));
         if let Some(record) = self.state.keys.answered.get(&key) {

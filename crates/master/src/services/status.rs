@@ -50,6 +50,7 @@ pub fn invalid(error: &ConvertError) -> Status {
 /// `apply` refused it.
 pub fn rejected(rejection: &Rejection) -> Status {
     let code = match rejection.code {
+        RejectCode::NotStarted => Code::Unavailable,
         RejectCode::NotFound => Code::NotFound,
         RejectCode::KeyConflict => Code::AlreadyExists,
         RejectCode::Limit => Code::ResourceExhausted,

@@ -54,7 +54,7 @@ fn before_the_first_leader_nothing_is_accepted() {
     let reply = cluster.ask(Request::SubmitDriver {
         description: driver(false),
     });
-    assert_rejected(reply, RejectCode::State);
+    assert_rejected(reply, RejectCode::NotStarted);
 }
 
 #[test]

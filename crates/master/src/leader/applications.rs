@@ -76,6 +76,10 @@ impl Leader {
                 ended: false,
             },
         );
+        self.tell_master_changed(session);
+    }
+
+    fn tell_master_changed(&mut self, session: SessionId) {
         let message = MasterChanged {
             epoch: self.epoch.0,
             cluster_id: self.cluster.to_string(),
@@ -94,10 +98,22 @@ impl Leader {
         }
     }
 
-    pub(super) fn app_heartbeat(&mut self, session: SessionId) {
+    pub(super) fn app_heartbeat(&mut self, session: SessionId, state: &ClusterState) {
         let led = self.clock.led();
-        if let Some(line) = self.app_line(session) {
-            line.last_heard = led;
+        let Some(AppSession { app, .. }) = self.app_sessions.get(&session) else {
+            return;
+        };
+        let Some(line) = self.apps.get_mut(app) else {
+            return;
+        };
+        line.last_heard = led;
+        let unconfirmed = state
+            .applications
+            .get(app)
+            .is_some_and(|app| !app.state.is_final() && !state.is_app_confirmed(app));
+        // It sends, and has not answered: it is asked again.
+        if unconfirmed && !line.acknowledged {
+            self.tell_master_changed(session);
         }
     }
 

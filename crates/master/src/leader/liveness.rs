@@ -61,6 +61,15 @@ impl Leader {
         );
     }
 
+    /// The verdict over these workers has been applied, or refused: whatever they say from now on counts.
+    pub(super) fn sentenced(&mut self, workers: &[WorkerId]) {
+        for worker in workers {
+            if let Some(line) = self.workers.get_mut(worker) {
+                line.condemned = false;
+            }
+        }
+    }
+
     /// Holds a verdict over many workers back for one further timeout, with an alarm: a leader that
     /// marks the whole fleet down is itself the likelier culprit (ROCm/spur #624).
     pub(super) fn brake(&mut self, silent: Vec<WorkerId>, state: &ClusterState) -> Vec<WorkerId> {

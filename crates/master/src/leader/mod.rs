@@ -105,7 +105,7 @@ enum Pending {
     Worker(WorkerId),
     Confirm(AppId),
     Plan,
-    Complete,
+    Complete(Vec<WorkerId>),
     Lose(Vec<WorkerId>),
     Expire(Vec<AppId>),
 }
@@ -169,7 +169,7 @@ impl Leader {
             Input::WorkerReport(session, report) => self.worker_report(session, report),
             Input::AppOpened(session, app) => self.app_opened(session, app, state),
             Input::AppClosed(session) => self.app_closed(session),
-            Input::AppHeartbeat(session) => self.app_heartbeat(session),
+            Input::AppHeartbeat(session) => self.app_heartbeat(session, state),
             Input::AppAcknowledged(session, epoch) => self.app_acknowledged(session, epoch),
             Input::Proposed(ticket, reply) => self.proposed(ticket, reply),
         }
@@ -231,14 +231,11 @@ impl Leader {
                 }
             }
             Pending::Plan => self.planning.applied(reply),
-            Pending::Complete => self.completing = false,
-            Pending::Lose(workers) => {
-                for worker in workers {
-                    if let Some(line) = self.workers.get_mut(&worker) {
-                        line.condemned = false;
-                    }
-                }
+            Pending::Complete(workers) => {
+                self.completing = false;
+                self.sentenced(&workers);
             }
+            Pending::Lose(workers) => self.sentenced(&workers),
             Pending::Expire(apps) => {
                 for app in apps {
                     if let Some(line) = self.apps.get_mut(&app) {

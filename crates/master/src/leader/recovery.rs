@@ -38,7 +38,7 @@ impl Leader {
         tracing::info!(epoch = %self.epoch, condemned = condemned.len(), "recovery is complete");
         let epoch = self.epoch;
         self.propose(
-            Pending::Complete,
+            Pending::Complete(condemned.clone()),
             Command::CompleteRecovery { epoch, condemned },
         );
     }

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use uuid::Uuid;
 use vesta_core::{Answer, ClusterState, Command, Entry, Policy, Request};
+use vesta_proto::application::to_application;
 use vesta_proto::worker::{Orders, to_worker};
 use vesta_types::{
-    Capacity, ClusterId, DriverDescription, Epoch, Incarnation, InstanceReport, InstanceStatus,
-    Launch, SubmissionKey, Timestamp, WorkerDescription,
+    ApplicationDescription, Capacity, ClusterId, DriverDescription, Epoch, Incarnation,
+    InstanceReport, InstanceStatus, Launch, ProfileRequest, ResourceProfile, SubmissionKey,
+    Timestamp, WorkerDescription,
 };
 
 use super::*;
@@ -23,6 +25,7 @@ struct Play {
     quorum: bool,
     keys: u32,
     said: Vec<(SessionId, to_worker::Message)>,
+    told: Vec<(SessionId, to_application::Message)>,
     proposed: Vec<Command>,
 }
 
@@ -71,6 +74,7 @@ impl Play {
             quorum: true,
             keys: 0,
             said: Vec::new(),
+            told: Vec::new(),
             proposed: Vec::new(),
         }
     }
@@ -91,14 +95,50 @@ impl Play {
         self.state.apply(index, &entry)
     }
 
-    fn submit(&mut self) {
+    fn key(&mut self) -> SubmissionKey {
         self.keys += 1;
         let time = uuid::Timestamp::from_unix(
             uuid::NoContext,
             (START + self.ms) / 1000,
             self.keys * 1_000_000,
         );
-        let key = SubmissionKey::new(Uuid::new_v7(time)).unwrap();
+        SubmissionKey::new(Uuid::new_v7(time)).unwrap()
+    }
+
+    fn register(&mut self) -> AppId {
+        let key = self.key();
+        let profile = ResourceProfile {
+            id: 0,
+            cores: Some(1),
+            memory_mib: 64,
+            named: BTreeMap::new(),
+        };
+        let wanted = ProfileRequest {
+            profile,
+            target: None,
+        };
+        let description = ApplicationDescription {
+            name: "test".to_owned(),
+            launch: Launch {
+                program: "true".to_owned(),
+                ..Launch::default()
+            },
+            max_cores: None,
+            profiles: BTreeMap::from([(0, wanted)]),
+            max_executor_retries: 10,
+            owner: None,
+            ui_url: String::new(),
+            payload: Vec::new(),
+        };
+        let request = Request::RegisterApplication { description };
+        match self.commit(Command::Client { key, request }) {
+            Ok(Answer::Registered { app }) => app,
+            other => panic!("an application: {other:?}"),
+        }
+    }
+
+    fn submit(&mut self) {
+        let key = self.key();
         let description = DriverDescription {
             name: "test".to_owned(),
             launch: Launch {
@@ -135,7 +175,7 @@ impl Play {
                 match output {
                     Output::Propose(ticket, command) => proposals.push((ticket, command)),
                     Output::ToWorker(session, message) => self.said.push((session, message)),
-                    Output::ToApp(..) => {}
+                    Output::ToApp(session, message) => self.told.push((session, message)),
                 }
             }
             if proposals.is_empty() {
@@ -598,4 +638,49 @@ fn a_plan_of_unknown_fate_is_settled_by_a_barrier_before_the_next() {
         matches!(output, Output::Propose(_, Command::Place { placements, .. }) if placements.is_empty())
     });
     assert!(barrier);
+}
+
+#[test]
+fn a_worker_that_recovery_condemned_is_taken_in_when_it_comes_back() {
+    let mut play = Play::new();
+    play.attach(1, "a");
+    play.submit();
+    play.act();
+    play.fail_over(2);
+    play.pass(61);
+    assert!(play.state.recovered);
+    let alive = |play: &Play| {
+        play.state
+            .workers
+            .values()
+            .all(vesta_core::Worker::is_alive)
+    };
+    assert!(!alive(&play));
+    play.attach(1, "a");
+    assert!(alive(&play), "{:?}", play.proposed.last());
+}
+
+#[test]
+fn an_application_that_sends_but_has_not_answered_is_asked_again_until_it_does() {
+    let mut play = Play::new();
+    let app = play.register();
+    play.fail_over(2);
+    play.take(Input::AppOpened(1, app.clone()));
+    for _ in 0..3 {
+        play.told.clear();
+        play.take(Input::AppHeartbeat(1));
+        play.act();
+        let asked = play
+            .told
+            .iter()
+            .any(|(_, message)| matches!(message, to_application::Message::MasterChanged(_)));
+        assert!(asked, "{:?}", play.told);
+    }
+    play.take(Input::AppAcknowledged(1, Epoch(2)));
+    play.act();
+    assert!(play.state.is_app_confirmed(&play.state.applications[&app]));
+    play.told.clear();
+    play.take(Input::AppHeartbeat(1));
+    play.act();
+    assert_eq!(play.told, []);
 }

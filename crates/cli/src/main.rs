@@ -3,6 +3,7 @@
 mod commands;
 mod config;
 mod connection;
+mod demo;
 mod exit;
 mod logging;
 mod output;
@@ -40,6 +41,13 @@ enum Command {
     Failover(failover::FailoverCommand),
     Master(Box<master::Master>),
     Worker(Box<worker::Worker>),
+    Demo(demo::Args),
+    /// A driver of the demo: what the demo submits.
+    #[command(hide = true, subcommand)]
+    DemoDriver(demo::DriverCommand),
+    /// An executor of the demo: what its applications ask for.
+    #[command(hide = true)]
+    DemoExecutor(demo::executor::Args),
     /// Execute one driver or executor: what a worker starts for each.
     #[command(hide = true)]
     Supervise {
@@ -51,7 +59,14 @@ enum Command {
 fn main() -> ExitCode {
     let command = match Cli::parse().command {
         // It brings its own runtime, and as few threads as it can.
-        Command::Supervise { dir } => return vesta_worker::supervise(&dir),
+        Command::Supervise { dir } => {
+            // In a local cluster it must not outlive the starter, even where its agent was killed.
+            if let Err(error) = vesta_local::watch_parent() {
+                eprintln!("{error}");
+                return ExitCode::FAILURE;
+            }
+            return vesta_worker::supervise(&dir);
+        }
         command => command,
     };
     match run(command) {
@@ -76,6 +91,9 @@ fn run(command: Command) -> Result<(), Failure> {
             Command::Failover(args) => failover::run(args).await,
             Command::Master(args) => master::run(*args).await,
             Command::Worker(args) => worker::run(*args).await,
+            Command::Demo(args) => demo::run(args).await,
+            Command::DemoDriver(command) => demo::run_driver(command).await,
+            Command::DemoExecutor(args) => demo::run_executor(args).await,
             Command::Supervise { .. } => unreachable!("it is run without this runtime"),
         }
     })

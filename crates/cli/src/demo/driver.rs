@@ -64,14 +64,23 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let launch = executor(listener.local_addr()?)?;
     let application = ApplicationClient::from_env(launch)?.target(Some(args.executors));
     let (application, events) = application.register().await.context("can't register")?;
-    println!("registered {}, {} parts", application.app_id(), job.progress().parts);
+    println!(
+        "registered {}, {} parts",
+        application.app_id(),
+        job.progress().parts
+    );
     let mut served = JoinSet::new();
     count(&args.dir, &job, listener, events, &mut served).await?;
     // The connections are kept: an executor that lost its driver would exit, and be replaced, before
     // the application has ended.
     let _connections = timeout(GOODBYES, served.join_all()).await;
-    files::write(&files::result(&args.dir), &job.result(&Record::own(Event::Ended)?))?;
-    application.unregister(false, "every part is counted").await?;
+    files::write(
+        &files::result(&args.dir),
+        &job.result(&Record::own(Event::Ended)?),
+    )?;
+    application
+        .unregister(false, "every part is counted")
+        .await?;
     ledger::append_own(Event::Ended)?;
     Ok(())
 }
@@ -79,12 +88,19 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 /// How an executor is started: this program, told where the driver listens.
 fn executor(driver: SocketAddr) -> anyhow::Result<Launch> {
     let program = std::env::current_exe()?.into_os_string().into_string();
-    let program = program.ok().context("the path of this program is not text")?;
+    let program = program
+        .ok()
+        .context("the path of this program is not text")?;
     let args = vec!["demo-executor".to_owned(), driver.to_string()];
     let passed_on = [LEDGER_VARIABLE, PARENT_VARIABLE].into_iter();
     let env = passed_on.filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)));
     let env = env.collect();
-    Ok(Launch { program, args, env, ..Launch::default() })
+    Ok(Launch {
+        program,
+        args,
+        env,
+        ..Launch::default()
+    })
 }
 
 /// Serves executors until every part is counted.
@@ -123,14 +139,19 @@ fn tell(event: Option<ApplicationEvent>) -> anyhow::Result<()> {
         Some(ApplicationEvent::Ended { state, message }) => {
             bail!("the application has ended before every part is counted: {state}, {message}")
         }
-        Some(ApplicationEvent::MasterChanged { epoch }) => println!("a master leads, epoch {epoch}"),
+        Some(ApplicationEvent::MasterChanged { epoch }) => {
+            println!("a master leads, epoch {epoch}")
+        }
         Some(
             ApplicationEvent::ExecutorAdded(executor) | ApplicationEvent::ExecutorUpdated(executor),
         ) => println!(
             "executor {} on {}: {} {}",
             executor.number, executor.worker_id, executor.state, executor.message
         ),
-        Some(ApplicationEvent::State { state, waiting_because }) => {
+        Some(ApplicationEvent::State {
+            state,
+            waiting_because,
+        }) => {
             println!("{state} {waiting_because}");
         }
         None => bail!("the application is not followed any more"),

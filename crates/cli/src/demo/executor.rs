@@ -56,7 +56,11 @@ async fn serve(address: &str) -> anyhow::Result<()> {
     send(&mut to, &FromExecutor::Hello { instance, worker }).await?;
     loop {
         match receive(&mut from).await.context("the driver")? {
-            Some(FromDriver::Part { part, hold_ms, text }) => {
+            Some(FromDriver::Part {
+                part,
+                hold_ms,
+                text,
+            }) => {
                 let due = Instant::now() + Duration::from_millis(hold_ms);
                 let counts = words::count(&text);
                 sleep_until(due).await;

@@ -39,10 +39,13 @@ pub async fn fault(demo: &mut Demo<'_>, kind: Kind, before: Leader) -> anyhow::R
         Kind::Kill => node.kill()?,
         Kind::Pause => node.pause()?,
     }
-    demo.timeline.say(&who, match kind {
-        Kind::Kill => "killed with SIGKILL: it led",
-        Kind::Pause => "paused with SIGSTOP: it led, and does not know that time goes on",
-    });
+    demo.timeline.say(
+        &who,
+        match kind {
+            Kind::Kill => "killed with SIGKILL: it led",
+            Kind::Pause => "paused with SIGSTOP: it led, and does not know that time goes on",
+        },
+    );
     demo.submit_short();
     // As a client does that lost the answer: the same key, so the same driver.
     repeated.inspect(|number| demo.submitter.repeat(*number));
@@ -58,13 +61,15 @@ pub async fn fault(demo: &mut Demo<'_>, kind: Kind, before: Leader) -> anyhow::R
     );
     demo.timeline.say("client", accepted);
 
-    let leader = demo.observer.leader(before.epoch).await?;
-    let report = demo.observer.recovered(leader.epoch).await?;
+    let report = demo.observer.recovered(before.epoch).await?;
     let recovery_ms = report.recovery_ms.unwrap_or_default();
-    tell_recovery(demo, leader, &report);
+    tell_recovery(demo, &report);
     let first_ms = first_launch(demo, report.started_ms).await?;
     let failover_to_launch_ms = first_ms.saturating_sub(at_ms);
-    let launched = format!("first new process, {} after", seconds(failover_to_launch_ms));
+    let launched = format!(
+        "first new process, {} after",
+        seconds(failover_to_launch_ms)
+    );
     demo.timeline.say("worker", launched);
 
     if kind == Kind::Pause {
@@ -77,16 +82,26 @@ pub async fn fault(demo: &mut Demo<'_>, kind: Kind, before: Leader) -> anyhow::R
         Kind::Kill => node.start()?,
         Kind::Pause => node.resume()?,
     }
-    demo.timeline.say(&who, match kind {
-        Kind::Kill => "started again on its directory",
-        Kind::Pause => "goes on with SIGCONT, and still believes to lead",
-    });
+    demo.timeline.say(
+        &who,
+        match kind {
+            Kind::Kill => "started again on its directory",
+            Kind::Pause => "goes on with SIGCONT, and still believes to lead",
+        },
+    );
     let index = demo.observer.caught_up(before.number).await?;
     let caught_up_ms = demo.timeline.unix_ms().saturating_sub(back_ms);
-    demo.timeline.say(&who, format!("follows, and has caught up with index {index}"));
+    demo.timeline.say(
+        &who,
+        format!("follows, and has caught up with index {index}"),
+    );
     tell_progress(demo);
     let alone = |begun: &u64| (at_ms..report.started_ms).contains(begun);
-    let begun = demo.submitter.entries().into_iter().map(|entry| entry.begun_ms);
+    let begun = demo
+        .submitter
+        .entries()
+        .into_iter()
+        .map(|entry| entry.begun_ms);
     Ok(Fault {
         kind: match kind {
             Kind::Kill => "SIGKILL".to_owned(),
@@ -102,10 +117,10 @@ pub async fn fault(demo: &mut Demo<'_>, kind: Kind, before: Leader) -> anyhow::R
     })
 }
 
-fn tell_recovery(demo: &Demo<'_>, leader: Leader, report: &Failover) {
+fn tell_recovery(demo: &Demo<'_>, report: &Failover) {
     let mut told = format!(
         "leads (epoch {}): recovered in {}, {} confirmed",
-        leader.epoch,
+        report.epoch,
         seconds(report.recovery_ms.unwrap_or_default()),
         report.confirmed,
     );
@@ -119,7 +134,7 @@ fn tell_recovery(demo: &Demo<'_>, leader: Leader, report: &Failover) {
             told.push_str(&format!(", {number} {what}"));
         }
     }
-    demo.timeline.say(format!("master {}", leader.number), told);
+    demo.timeline.say(format!("master {}", report.leader), told);
 }
 
 /// When the first process ran that the leader since `since_ms` started: its own ledger line's time.
@@ -133,12 +148,19 @@ async fn first_launch(demo: &Demo<'_>, since_ms: u64) -> anyhow::Result<u64> {
         });
         new.map(|record| record.at.0).min()
     });
-    first.await.context("short drivers wait, and a leader must start them")
+    first
+        .await
+        .context("short drivers wait, and a leader must start them")
 }
 
 fn tell_progress(demo: &Demo<'_>) {
     let progress = files::read::<Progress>(&files::progress(demo.cluster.dir()));
-    if let Ok(Progress { parts, counted, executors }) = progress {
+    if let Ok(Progress {
+        parts,
+        counted,
+        executors,
+    }) = progress
+    {
         let told = format!("{executors} at work, {counted} of {parts} parts counted");
         demo.timeline.say("executors", told);
     }

@@ -58,7 +58,11 @@ pub fn read(input: Option<&Path>, below: &Path) -> Result<Text, InputError> {
     let checkout = below.ancestors().find(|directory| is_checkout(directory));
     match checkout.map(read_path) {
         Some(Ok(text)) => Ok(text),
-        _ => Ok(Text { source: "a made-up text".into(), files: 0, text: made_up() }),
+        _ => Ok(Text {
+            source: "a made-up text".into(),
+            files: 0,
+            text: made_up(),
+        }),
     }
 }
 
@@ -67,13 +71,26 @@ fn is_checkout(directory: &Path) -> bool {
 }
 
 fn read_path(path: &Path) -> Result<Text, InputError> {
-    let mut found = Text { source: path.display().to_string(), files: 0, text: String::new() };
-    let read = if path.is_dir() { gather(path, &mut found) } else { take(path, &mut found) };
-    read.map_err(|source| InputError::Read { path: path.to_owned(), source })?;
+    let mut found = Text {
+        source: path.display().to_string(),
+        files: 0,
+        text: String::new(),
+    };
+    let read = if path.is_dir() {
+        gather(path, &mut found)
+    } else {
+        take(path, &mut found)
+    };
+    read.map_err(|source| InputError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
     if found.text.chars().any(char::is_alphanumeric) {
         Ok(found)
     } else {
-        Err(InputError::Empty { path: path.to_owned() })
+        Err(InputError::Empty {
+            path: path.to_owned(),
+        })
     }
 }
 
@@ -104,7 +121,9 @@ fn take(file: &Path, found: &mut Text) -> io::Result<()> {
     if fs::metadata(file)?.len() >= room as u64 {
         return Ok(());
     }
-    let Ok(text) = String::from_utf8(fs::read(file)?) else { return Ok(()) };
+    let Ok(text) = String::from_utf8(fs::read(file)?) else {
+        return Ok(());
+    };
     let longest = text.lines().map(str::len).max().unwrap_or_default();
     if text.contains('\0') || longest > LINE_BYTES_MAX || text.len() >= room {
         return Ok(());
@@ -120,16 +139,46 @@ fn take(file: &Path, found: &mut Text) -> io::Result<()> {
 /// Sentences of a few words over and over, the shorter words more often; the same each time.
 fn made_up() -> String {
     const WORDS: [&str; 32] = [
-        "a", "the", "of", "it", "is", "to", "log", "one", "vote", "term", "lost", "runs", "waits",
-        "core", "index", "epoch", "leads", "after", "again", "leader", "master", "worker", "driver",
-        "quorum", "follows", "answers", "executor", "recovery", "election", "submitted",
-        "heartbeat", "application",
+        "a",
+        "the",
+        "of",
+        "it",
+        "is",
+        "to",
+        "log",
+        "one",
+        "vote",
+        "term",
+        "lost",
+        "runs",
+        "waits",
+        "core",
+        "index",
+        "epoch",
+        "leads",
+        "after",
+        "again",
+        "leader",
+        "master",
+        "worker",
+        "driver",
+        "quorum",
+        "follows",
+        "answers",
+        "executor",
+        "recovery",
+        "election",
+        "submitted",
+        "heartbeat",
+        "application",
     ];
     let mut text = String::with_capacity(GENERATED_BYTES + 128);
     let mut seed = 1_u64;
     let mut below = |bound: usize| {
         // Knuth's MMIX generator; its high bits are good enough for words.
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(seed >> 33).unwrap_or_default() % bound
     };
     while text.len() < GENERATED_BYTES {
@@ -188,7 +237,9 @@ mod tests {
     fn an_input_that_is_not_there_or_holds_no_words_is_refused() {
         let directory = tempfile::tempdir().unwrap();
         let missing = directory.path().join("missing");
-        let error = read(Some(&missing), Path::new("/")).unwrap_err().to_string();
+        let error = read(Some(&missing), Path::new("/"))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("missing"), "{error}");
         let empty = read(Some(directory.path()), Path::new("/"));
         assert!(matches!(empty, Err(InputError::Empty { .. })), "{empty:?}");

@@ -50,7 +50,7 @@ struct Executor {
 
 impl Job {
     /// Counting the words of `text` in about `parts` parts, the last `kept_percent` of which wait for
-    /// [`Job::release`]. Executors keep each part for `hold_ms` at least.
+    /// [`Job::release`]. Until then executors keep each part for `hold_ms` at least.
     pub fn new(text: &str, parts: usize, kept_percent: usize, hold_ms: u64) -> Job {
         let texts = words::split(text, text.len().div_ceil(parts.max(1)));
         let texts: Vec<String> = texts.into_iter().map(str::to_owned).collect();
@@ -163,9 +163,22 @@ impl Job {
             match next {
                 Next::Count(part) => {
                     let text = self.texts[part].clone();
-                    let hold_ms = super::timeline::millis(self.hold);
-                    send(to, &FromDriver::Part { part, hold_ms, text }).await?;
-                    let answer = timeout(PATIENCE + self.hold, receive(from)).await??;
+                    let hold = if self.state().parts.is_released() {
+                        Duration::ZERO
+                    } else {
+                        self.hold
+                    };
+                    let hold_ms = super::timeline::millis(hold);
+                    send(
+                        to,
+                        &FromDriver::Part {
+                            part,
+                            hold_ms,
+                            text,
+                        },
+                    )
+                    .await?;
+                    let answer = timeout(PATIENCE + hold, receive(from)).await??;
                     let Some(FromExecutor::Counted { part, counts }) = answer else {
                         return Err(io::Error::other(format!("{answer:?} instead of counts")));
                     };
@@ -220,7 +233,10 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let mut stream = BufReader::new(TcpStream::connect(address).await.unwrap());
         tokio::spawn(Arc::clone(job).serve(listener.accept().await.unwrap().0));
-        let hello = FromExecutor::Hello { instance: instance.into(), worker: "w".into() };
+        let hello = FromExecutor::Hello {
+            instance: instance.into(),
+            worker: "w".into(),
+        };
         send(&mut stream, &hello).await.unwrap();
         stream
     }
@@ -256,16 +272,28 @@ mod tests {
         for _ in 0..2 {
             let (number, counts) = part(&mut other).await;
             numbers.push(number);
-            let counted = FromExecutor::Counted { part: number, counts };
+            let counted = FromExecutor::Counted {
+                part: number,
+                counts,
+            };
             send(&mut other, &counted).await.unwrap();
         }
         assert!(numbers.contains(&taken), "{numbers:?}");
-        assert_eq!(receive(&mut other).await.unwrap(), Some(FromDriver::Finished));
+        assert_eq!(
+            receive(&mut other).await.unwrap(),
+            Some(FromDriver::Finished)
+        );
         let result = job.result(&driver());
         assert_eq!((result.attempt, result.restart), (1, 0));
         assert_eq!(result.counts, words::count(TEXT));
         assert_eq!(result.parts_taken_back, 1);
-        assert_eq!((result.executors["first"].parts, result.executors["second"].parts), (0, 2));
+        assert_eq!(
+            (
+                result.executors["first"].parts,
+                result.executors["second"].parts
+            ),
+            (0, 2)
+        );
     }
 
     #[tokio::test]
@@ -274,7 +302,9 @@ mod tests {
         let mut executor = executor(&job, "only").await;
         for _ in 0..2 {
             let (part, counts) = part(&mut executor).await;
-            send(&mut executor, &FromExecutor::Counted { part, counts }).await.unwrap();
+            send(&mut executor, &FromExecutor::Counted { part, counts })
+                .await
+                .unwrap();
         }
         let mut changes = job.changes();
         while job.progress().counted < 2 {

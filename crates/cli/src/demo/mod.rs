@@ -28,9 +28,8 @@ mod words;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::Context;
 use vesta_local::ledger::{self, Event};
-use vesta_local::{Cluster, Options, Program, interrupted};
+use vesta_local::{Cluster, Options, Program, interrupted, watch_parent};
 
 use report::{Calls, Machine, Report, Words};
 use sabotage::Sabotage;
@@ -39,6 +38,7 @@ use submissions::{Entry, Outcome};
 use timeline::{Output, Timeline, seconds};
 
 use crate::exit::Failure;
+use crate::output;
 
 /// Memory of a worker in MiB. Booked, not enforced: the demo needs far less.
 const WORKER_MEMORY_MIB: u64 = 2048;
@@ -50,8 +50,10 @@ const WORKER_MEMORY_MIB: u64 = 2048;
 /// one is killed, and the third is paused past its leadership. It takes less than a minute, and leaves
 /// no process behind.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit codes: 0 when nothing was lost, killed or run twice, something was \
-                        acknowledged, and the words are right; 5 otherwise.")]
+#[command(
+    after_help = "Exit codes: 0 when nothing was lost, killed or run twice, something was \
+                        acknowledged, and the words are right; 5 otherwise."
+)]
 pub struct Args {
     /// The text: a file, or a directory of text files. Otherwise the checkout that this is run in, or
     /// a made-up text.
@@ -85,6 +87,7 @@ pub enum DriverCommand {
 /// # Errors
 /// When it fails.
 pub async fn run_driver(command: DriverCommand) -> Result<(), Failure> {
+    watch_parent().map_err(|error| work(error.into()))?;
     let ended = match command {
         DriverCommand::Words(args) => driver::run(args).await,
         DriverCommand::Short(args) => short::run(args).await,
@@ -97,6 +100,7 @@ pub async fn run_driver(command: DriverCommand) -> Result<(), Failure> {
 /// # Errors
 /// When it fails.
 pub async fn run_executor(args: executor::Args) -> Result<(), Failure> {
+    watch_parent().map_err(|error| work(error.into()))?;
     executor::run(args).await.map_err(work)
 }
 
@@ -114,25 +118,38 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     let text = text.map_err(|error| Failure::Usage(error.to_string()))?;
     let output = if args.json { Output::Err } else { Output::Out };
     let timeline = Arc::new(Timeline::begin(output));
-    tokio::select! {
+    let report = tokio::select! {
         outcome = demonstrate(&args, &text, &timeline) => outcome.map_err(work)?,
         signal = interrupted() => {
             // Dropping the demonstration has ended every process.
             let signal = signal.map_err(|error| work(error.into()))?;
             return Err(Failure::Work(format!("ended by {signal}; no process is left")));
         }
+    };
+    if args.json {
+        output::json(&report)?;
     }
-    .map_err(|failures| Failure::Work(format!("the demo failed: {}", failures.join("; "))))
+    if report.ok {
+        return Ok(());
+    }
+    Err(Failure::Work(format!(
+        "the demo failed: {}",
+        report.failures.join("; ")
+    )))
 }
 
-/// Runs everything. The inner result is the verdict.
+/// Runs everything. What was found, good or bad, is in the report.
 async fn demonstrate(
     args: &Args,
     text: &input::Text,
     timeline: &Arc<Timeline>,
-) -> anyhow::Result<Result<(), Vec<String>>> {
+) -> anyhow::Result<Report> {
     timeline.print("Vesta: three masters, two workers, and a leader that is lost three times.");
-    timeline.print(&format!("Words are counted in {} ({} kB).\n", text.source, text.text.len() / 1000));
+    timeline.print(&format!(
+        "Words are counted in {} ({} kB).\n",
+        text.source,
+        text.text.len() / 1000
+    ));
     let mut options = Options::new(Program::current()?);
     (options.workers, options.cores, options.memory_mib) =
         (WORKERS, WORKER_CORES, WORKER_MEMORY_MIB);
@@ -140,25 +157,27 @@ async fn demonstrate(
     if args.keep_dir {
         cluster.keep_dir();
     }
+    let mut found = Found::default();
     let mut demo = Demo::new(&mut cluster, Arc::clone(timeline))?;
-    let found = demo.run(text, args.sabotage).await;
+    let ran = demo.run(text, args.sabotage, &mut found).await;
     let entries = demo.submitter.entries();
-    if found.is_err() && args.sabotage.is_none() {
-        cluster.keep_dir();
-        timeline.say("demo", format!("the logs are in {}", cluster.dir().display()));
-    }
-    let found = found?;
     let processes_left = cluster.stop_all().await?;
     // Only now: whatever ran, however late, is in the ledger.
-    let records = ledger::read(&cluster.ledger()).context("the ledger")?;
+    let records = ledger::read(&cluster.ledger())?;
     let mut report = measured(found, &entries, &records, text);
     report.processes_left = processes_left;
     report.failures = check::failures(&report, FAULTS.len());
+    if let Err(error) = ran {
+        report.failures.insert(0, format!("{error:#}"));
+    }
     report.ok = report.failures.is_empty();
     report.sabotage = args.sabotage.map(|how| how.name().to_owned());
     if !report.ok && args.sabotage.is_none() {
         cluster.keep_dir();
-        timeline.say("demo", format!("the logs are in {}", cluster.dir().display()));
+        timeline.say(
+            "demo",
+            format!("the logs are in {}", cluster.dir().display()),
+        );
     }
     drop(cluster);
     tell(timeline, &report);
@@ -167,10 +186,7 @@ async fn demonstrate(
     if let Some(path) = &args.report {
         report.write(path)?;
     }
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
-    }
-    Ok(if report.ok { Ok(()) } else { Err(report.failures) })
+    Ok(report)
 }
 
 fn measured(
@@ -188,7 +204,9 @@ fn measured(
     let each = |value: fn(&report::Fault) -> u64| found.faults.iter().map(value).collect();
     let job = found.job.as_ref();
     let shares = || job.into_iter().flat_map(|job| job.executors.values());
-    let counted_on = shares().filter(|share| share.parts > 0).map(|share| &share.worker);
+    let counted_on = shares()
+        .filter(|share| share.parts > 0)
+        .map(|share| &share.worker);
     Report {
         failover_ms: each(|fault| fault.failover_ms),
         failover_to_launch_ms: each(|fault| fault.failover_to_launch_ms),
@@ -206,7 +224,10 @@ fn measured(
             failed: calls(Outcome::Failed),
             unknown: calls(Outcome::Unknown),
         },
-        processes_started: records.iter().filter(|it| it.event == Event::Started).count(),
+        processes_started: records
+            .iter()
+            .filter(|it| it.event == Event::Started)
+            .count(),
         waiting_application_ran: found.waiting_application_ran,
         words: Words {
             source: text.source.clone(),
@@ -222,7 +243,12 @@ fn measured(
         },
         faults: found.faults,
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        build: if cfg!(debug_assertions) { "debug" } else { "release" }.to_owned(),
+        build: if cfg!(debug_assertions) {
+            "debug"
+        } else {
+            "release"
+        }
+        .to_owned(),
         machine: Machine::this(),
         ..Report::default()
     }
@@ -230,18 +256,43 @@ fn measured(
 
 fn tell(timeline: &Timeline, report: &Report) {
     let each = |list: &[u64]| {
-        list.iter().map(|ms| seconds(*ms)).collect::<Vec<_>>().join(", ")
+        list.iter()
+            .map(|ms| seconds(*ms))
+            .collect::<Vec<_>>()
+            .join(", ")
     };
-    let right = if report.result_correct { "as a plain count has it" } else { "NOT as a plain count has it" };
+    let right = if report.result_correct {
+        "as a plain count has it"
+    } else {
+        "NOT as a plain count has it"
+    };
     let lines = [
-        ("leader lost, next submission accepted after", each(&report.failover_ms)),
-        ("leader lost, next process started after", each(&report.failover_to_launch_ms)),
-        ("submissions acknowledged", report.submissions_acknowledged.to_string()),
+        (
+            "leader lost, next submission accepted after",
+            each(&report.failover_ms),
+        ),
+        (
+            "leader lost, next process started after",
+            each(&report.failover_to_launch_ms),
+        ),
+        (
+            "submissions acknowledged",
+            report.submissions_acknowledged.to_string(),
+        ),
         ("submissions lost", report.submissions_lost.to_string()),
         ("drivers lost", report.drivers_lost.to_string()),
         ("drivers run twice", report.drivers_run_twice.to_string()),
-        ("executors killed by a fail-over", report.executors_killed_by_failover.to_string()),
-        ("words", format!("{} ({} different), {right}", report.words.words, report.words.distinct)),
+        (
+            "executors killed by a fail-over",
+            report.executors_killed_by_failover.to_string(),
+        ),
+        (
+            "words",
+            format!(
+                "{} ({} different), {right}",
+                report.words.words, report.words.distinct
+            ),
+        ),
     ];
     timeline.print("");
     for (what, value) in lines {
@@ -250,5 +301,8 @@ fn tell(timeline: &Timeline, report: &Report) {
     for failure in &report.failures {
         timeline.print(&format!("  FAILED: {failure}"));
     }
-    timeline.print(&format!("\nThis took {:.0} s.", timeline.elapsed().as_secs_f64()));
+    timeline.print(&format!(
+        "\nThis took {:.0} s.",
+        timeline.elapsed().as_secs_f64()
+    ));
 }

@@ -40,8 +40,14 @@ impl Observer {
             pause_longest: Duration::from_millis(100),
             ..ClientOptions::default()
         };
-        let everything = ListRequest { ended: true, ..ListRequest::default() };
-        Observer { client: Client::with_options(masters, options), everything }
+        let everything = ListRequest {
+            ended: true,
+            ..ListRequest::default()
+        };
+        Observer {
+            client: Client::with_options(masters, options),
+            everything,
+        }
     }
 
     /// Every master, as it says it is; none if nobody answers now.
@@ -58,16 +64,28 @@ impl Observer {
 
     /// The drivers that have not ended; `None` if nobody answers now.
     pub async fn live_drivers(&self) -> Option<Vec<Driver>> {
-        let live = ListRequest { consistent: true, ..ListRequest::default() };
+        let live = ListRequest {
+            consistent: true,
+            ..ListRequest::default()
+        };
         let reply = self.client.list_drivers(live).await.ok()?;
-        Some(reply.drivers.into_iter().filter(|driver| !driver.ended).collect())
+        Some(
+            reply
+                .drivers
+                .into_iter()
+                .filter(|driver| !driver.ended)
+                .collect(),
+        )
     }
 
     /// The fail-over reports by epoch; none if nobody answers now.
     pub async fn failovers(&self) -> BTreeMap<u64, Failover> {
         let reply = self.client.list_failovers(self.everything).await;
         let reports = reply.map(|reply| reply.failovers).unwrap_or_default();
-        reports.into_iter().map(|report| (report.epoch, report)).collect()
+        reports
+            .into_iter()
+            .map(|report| (report.epoch, report))
+            .collect()
     }
 
     /// Waits until a master leads in a later epoch than `after` and is open for business.
@@ -78,28 +96,36 @@ impl Observer {
         let what = format!("a master that leads after epoch {after}");
         let leader = wait_for(what, PATIENCE, async || {
             let masters = self.masters().await;
-            let leading = |master: &&Master| master.leader && master.status == ALIVE;
-            let leading = masters.iter().filter(leading).max_by_key(|master| master.epoch)?;
-            let number = usize::try_from(leading.node_id).ok()?;
-            (leading.epoch > after).then_some(Leader { number, epoch: leading.epoch })
+            let leader = newest_leader(&masters)?;
+            let number = usize::try_from(leader.node_id).ok()?;
+            (leader.epoch > after).then_some(Leader {
+                number,
+                epoch: leader.epoch,
+            })
         });
         Ok(leader.await?)
     }
 
-    /// Waits until the recovery of `epoch` is over, and returns its report.
+    /// Waits until a recovery in a later epoch than `after` is over, and returns its report.
     ///
     /// # Errors
-    /// When it is not over in time.
-    pub async fn recovered(&self, epoch: u64) -> anyhow::Result<Failover> {
-        let what = format!("the recovery of epoch {epoch} to be over");
+    /// When none is over in time.
+    pub async fn recovered(&self, after: u64) -> anyhow::Result<Failover> {
+        let what = format!("the recovery after epoch {after} to be over");
         let report = wait_for(what, PATIENCE, async || {
-            let report = self.failovers().await.remove(&epoch)?;
-            report.recovery_ms.map(|_| report)
+            let later = self
+                .failovers()
+                .await
+                .into_iter()
+                .filter(|(epoch, _)| *epoch > after);
+            later
+                .map(|(_, report)| report)
+                .find(|report| report.recovery_ms.is_some())
         });
         Ok(report.await?)
     }
 
-    /// Waits until `number` follows and has applied what the leader had when this was called. Returns
+    /// Waits until `number` is of the leader's term and has applied what the leader had when this was called. Returns
     /// the index.
     ///
     /// # Errors
@@ -109,14 +135,17 @@ impl Observer {
         let mut goal = None;
         let index = wait_for(what, PATIENCE, async || {
             let masters = self.masters().await;
-            let leader = masters.iter().find(|master| master.leader && master.status == ALIVE)?;
+            let leader = newest_leader(&masters)?;
             let goal = *goal.get_or_insert(leader.applied_index);
-            let it = masters.iter().find(|master| master.node_id == number as u64)?;
-            // It has heard from the leader: one that just went on may still believe to lead.
-            let follows = it.term == leader.term && !it.leader;
-            (follows && it.applied_index >= goal).then_some(goal)
+            let it = masters
+                .iter()
+                .find(|master| master.node_id == number as u64)?;
+            // One that was paused may still believe to lead, in an older term.
+            (it.term == leader.term && it.applied_index >= goal).then_some(goal)
         });
-        index.await.context("a master that was killed or paused must come back")
+        index
+            .await
+            .context("a master that was killed or paused must come back")
     }
 
     /// Waits until so many workers are ALIVE.
@@ -124,11 +153,54 @@ impl Observer {
     /// # Errors
     /// When they are not in time.
     pub async fn workers_alive(&self, count: usize) -> anyhow::Result<()> {
-        let alive = wait_for(format!("{count} workers to be ALIVE"), PATIENCE, async || {
-            let workers = self.workers().await;
-            let alive = workers.iter().filter(|worker| worker.state == ALIVE).count();
-            (alive == count).then_some(())
-        });
+        let alive = wait_for(
+            format!("{count} workers to be ALIVE"),
+            PATIENCE,
+            async || {
+                let workers = self.workers().await;
+                let alive = workers
+                    .iter()
+                    .filter(|worker| worker.state == ALIVE)
+                    .count();
+                (alive == count).then_some(())
+            },
+        );
         Ok(alive.await?)
+    }
+}
+
+/// Who leads: of two that believe to, the one of the later epoch does.
+fn newest_leader(masters: &[Master]) -> Option<&Master> {
+    let leads = |master: &&Master| master.leader && master.status == ALIVE;
+    masters
+        .iter()
+        .filter(leads)
+        .max_by_key(|master| master.epoch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_masters_that_believe_to_lead_the_later_one_does() {
+        let master = |node_id, epoch, leader, status: &str| Master {
+            node_id,
+            epoch,
+            leader,
+            status: status.into(),
+            ..Master::default()
+        };
+        let masters = [
+            master(1, 2, true, "ALIVE"),
+            master(2, 3, true, "ALIVE"),
+            master(3, 4, true, "RECOVERING"),
+            master(4, 5, false, "STANDBY"),
+        ];
+        assert_eq!(
+            newest_leader(&masters).map(|master| master.node_id),
+            Some(2)
+        );
+        assert_eq!(newest_leader(&masters[2..]), None);
     }
 }

@@ -74,7 +74,11 @@ impl Parts {
 
     /// `link` is gone: what it has goes to another.
     pub fn lost(&mut self, link: Link) {
-        for part in self.parts.iter_mut().filter(|part| **part == Part::With(link)) {
+        for part in self
+            .parts
+            .iter_mut()
+            .filter(|part| **part == Part::With(link))
+        {
             *part = Part::Waiting;
             self.taken_back += 1;
         }
@@ -85,6 +89,11 @@ impl Parts {
         self.kept_from = self.parts.len();
     }
 
+    /// Whether nothing is kept back any more.
+    pub fn is_released(&self) -> bool {
+        self.kept_from == self.parts.len()
+    }
+
     /// Whether every part is counted.
     pub fn is_finished(&self) -> bool {
         self.counted_so_far() == self.parts.len()
@@ -92,7 +101,10 @@ impl Parts {
 
     /// How many parts are counted.
     pub fn counted_so_far(&self) -> usize {
-        self.parts.iter().filter(|part| **part == Part::Counted).count()
+        self.parts
+            .iter()
+            .filter(|part| **part == Part::Counted)
+            .count()
     }
 
     /// How often a part was taken from an executor that was lost.
@@ -120,7 +132,14 @@ mod tests {
         assert_eq!(parts.next(3), Next::Wait, "the rest is with others");
         assert!(parts.counted(2, 1) && parts.counted(1, 2));
         assert_eq!(parts.next(3), Next::Finished);
-        assert_eq!((parts.returned_by(1), parts.returned_by(2), parts.returned_by(3)), (2, 1, 0));
+        assert_eq!(
+            (
+                parts.returned_by(1),
+                parts.returned_by(2),
+                parts.returned_by(3)
+            ),
+            (2, 1, 0)
+        );
     }
 
     #[test]

@@ -179,7 +179,11 @@ mod tests {
         let path = directory.path().join("report.json");
         let machine = Machine::this();
         assert!(machine.cores > 0 && machine.memory_mib > 0, "{machine:?}");
-        let report = Report { failover_ms: vec![812], machine, ..Report::default() };
+        let report = Report {
+            failover_ms: vec![812],
+            machine,
+            ..Report::default()
+        };
         report.write(&path).unwrap();
         let text = fs::read_to_string(&path).unwrap();
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
@@ -203,7 +207,9 @@ mod tests {
 
     #[test]
     fn a_report_that_can_t_be_written_names_the_file() {
-        let error = Report::default().write(Path::new("/nowhere/report.json")).unwrap_err();
+        let error = Report::default()
+            .write(Path::new("/nowhere/report.json"))
+            .unwrap_err();
         assert!(error.to_string().contains("/nowhere/report.json"));
     }
 }

@@ -42,8 +42,14 @@ pub async fn lose(submitter: &Submitter, number: usize) -> anyhow::Result<String
     });
     let driver = known.await?;
     let reply = submitter.client().kill_driver(new_key(), &driver).await?;
-    ensure!(reply.state == "KILLED", "{driver} did not wait: it is {}", reply.state);
-    Ok(format!("{driver} is killed while it waits, and goes on being expected"))
+    ensure!(
+        reply.state == "KILLED",
+        "{driver} did not wait: it is {}",
+        reply.state
+    );
+    Ok(format!(
+        "{driver} is killed while it waits, and goes on being expected"
+    ))
 }
 
 /// Starts the command of the first short driver that ended once more. Returns what was done.
@@ -54,12 +60,18 @@ pub async fn launch_again(submitter: &Submitter, path: &Path) -> anyhow::Result<
     let ended = wait_for("a driver to launch again", PATIENCE, async || {
         let records = ledger::read(path).unwrap_or_default();
         let entries = submitter.entries();
-        records.into_iter().filter(|record| record.event == Event::Ended).find_map(|record| {
-            let driver = driver(&record.instance)?;
-            let its = |entry: &&super::submissions::Entry| entry.driver() == Some(driver);
-            let entry = entries.iter().filter(|entry| !entry.description.supervise).find(its)?;
-            Some((record.clone(), entry.clone()))
-        })
+        records
+            .into_iter()
+            .filter(|record| record.event == Event::Ended)
+            .find_map(|record| {
+                let driver = driver(&record.instance)?;
+                let its = |entry: &&super::submissions::Entry| entry.driver() == Some(driver);
+                let entry = entries
+                    .iter()
+                    .filter(|entry| !entry.description.supervise)
+                    .find(its)?;
+                Some((record.clone(), entry.clone()))
+            })
     });
     let (record, entry) = ended.await?;
     let launch = &entry.description.launch;
@@ -80,5 +92,8 @@ pub async fn launch_again(submitter: &Submitter, path: &Path) -> anyhow::Result<
     if !status.success() {
         bail!("the second run of {} failed: {status}", record.instance);
     }
-    Ok(format!("the command of {} is started a second time", record.instance))
+    Ok(format!(
+        "the command of {} is started a second time",
+        record.instance
+    ))
 }

@@ -26,7 +26,10 @@ use super::waiting::Waiting;
 const EXECUTORS: u32 = 2;
 
 /// Cores of each: with the driver's one, three of the eight are left for all else.
-const EXECUTOR: ExecutorSize = ExecutorSize { cores: 2, memory_mib: 128 };
+const EXECUTOR: ExecutorSize = ExecutorSize {
+    cores: 2,
+    memory_mib: 128,
+};
 
 /// Cores of a worker.
 pub const WORKER_CORES: u32 = 4;
@@ -34,8 +37,8 @@ pub const WORKER_CORES: u32 = 4;
 /// Workers.
 pub const WORKERS: usize = 2;
 
-/// Parts of the text, about, and how long an executor keeps each. Together: about as long as the
-/// faults last, so that executors count through all of them.
+/// Parts of the text, about, and how long an executor keeps each while faults last, so that executors
+/// count through all of them.
 const PARTS: &str = "240";
 const HOLD_MS: &str = "150";
 
@@ -72,8 +75,8 @@ pub struct Demo<'a> {
     names: Arc<AtomicUsize>,
 }
 
-/// What the schedule found. What ran is in the ledger.
-#[derive(Debug)]
+/// What the schedule found so far. What ran is in the ledger.
+#[derive(Debug, Default)]
 pub struct Found {
     /// The faults that were come through.
     pub faults: Vec<Fault>,
@@ -107,7 +110,14 @@ impl<'a> Demo<'a> {
         let ledger = cluster.ledger();
         let submitter = Submitter::new(&masters, program, ledger, Arc::clone(&timeline));
         let observer = Observer::new(&masters);
-        Ok(Demo { cluster, timeline, submitter, observer, masters, names: Arc::default() })
+        Ok(Demo {
+            cluster,
+            timeline,
+            submitter,
+            observer,
+            masters,
+            names: Arc::default(),
+        })
     }
 
     /// The master with this number.
@@ -125,20 +135,24 @@ impl<'a> Demo<'a> {
         short(&self.submitter, &self.names);
     }
 
-    /// Runs the schedule.
+    /// Runs the schedule, and puts what it finds into `found` as it goes.
     ///
     /// # Errors
     /// When the cluster does not get into a state that it must get into, in time.
-    pub async fn run(&mut self, text: &Text, spoil: Option<Sabotage>) -> anyhow::Result<Found> {
+    pub async fn run(
+        &mut self,
+        text: &Text,
+        spoil: Option<Sabotage>,
+        found: &mut Found,
+    ) -> anyhow::Result<()> {
         std::fs::write(files::text(self.cluster.dir()), &text.text)?;
         let first = self.establish().await?;
         let words = self.begin_counting().await?;
         let waiting = self.fill_the_queue(spoil).await?;
         let pace = self.keep_submitting();
-        let mut faults = Vec::new();
         let mut leader = first;
         for kind in FAULTS {
-            faults.push(fault(self, kind, leader).await?);
+            found.faults.push(fault(self, kind, leader).await?);
             leader = self.observer.leader(leader.epoch).await?;
         }
         drop(pace);
@@ -147,19 +161,22 @@ impl<'a> Demo<'a> {
             self.timeline.say("sabotage", done);
         }
         std::fs::write(files::release(self.cluster.dir()), "")?;
-        self.timeline.say("demo", "no more faults: the last parts may go, the queue may empty");
+        self.timeline.say(
+            "demo",
+            "no more faults: the last parts may go, the queue may empty",
+        );
         self.settle(words).await;
-        let waiting_application_ran = waiting.finish().await?;
-        let job = files::read(&files::result(self.cluster.dir())).ok();
+        found.job = files::read(&files::result(self.cluster.dir())).ok();
+        found.waiting_application_ran = waiting.finish().await?;
         let workers = self.observer.workers().await;
-        let first_epoch = first.epoch;
-        Ok(Found {
-            faults,
-            job,
-            waiting_application_ran,
-            orders_refused_as_stale: workers.iter().map(|it| it.stale_orders_refused).sum(),
-            elections: self.observer.failovers().await.range(first_epoch + 1..).count(),
-        })
+        found.orders_refused_as_stale = workers.iter().map(|it| it.stale_orders_refused).sum();
+        found.elections = self
+            .observer
+            .failovers()
+            .await
+            .range(first.epoch + 1..)
+            .count();
+        Ok(())
     }
 
     async fn establish(&mut self) -> anyhow::Result<super::observer::Leader> {
@@ -182,14 +199,25 @@ impl<'a> Demo<'a> {
             ["--parts", PARTS],
             ["--hold-ms", HOLD_MS],
         ];
-        let words = self.submitter.words(args.as_flattened(), EXECUTOR, EXECUTORS);
+        let words = self
+            .submitter
+            .words(args.as_flattened(), EXECUTOR, EXECUTORS);
         let words = self.submitter.submit(words);
         wait_until("the executors to run", PATIENCE, async || {
-            let started = self.records().into_iter().filter(|record| record.event == Event::Started);
-            started.filter(|record| application(&record.instance).is_some()).count() >= 2
+            let started = self
+                .records()
+                .into_iter()
+                .filter(|record| record.event == Event::Started);
+            started
+                .filter(|record| application(&record.instance).is_some())
+                .count()
+                >= 2
         })
         .await?;
-        self.timeline.say("driver", "words runs, and has an executor on each worker to count");
+        self.timeline.say(
+            "driver",
+            "words runs, and has an executor on each worker to count",
+        );
         Ok(words)
     }
 
@@ -197,7 +225,8 @@ impl<'a> Demo<'a> {
     async fn fill_the_queue(&mut self, spoil: Option<Sabotage>) -> anyhow::Result<Waiting> {
         for number in 0..WIDE {
             let name = format!("wide-{number}");
-            self.submitter.submit(self.submitter.short(&name, WORKER_CORES, SHORT_MS));
+            self.submitter
+                .submit(self.submitter.short(&name, WORKER_CORES, SHORT_MS));
         }
         if spoil == Some(Sabotage::LoseSubmission) {
             let lost = self.submitter.short("lost", WORKER_CORES, SHORT_MS);
@@ -217,13 +246,19 @@ impl<'a> Demo<'a> {
 
     async fn tell_queue(&self, waiting: &Waiting) {
         let drivers = self.observer.live_drivers().await.unwrap_or_default();
-        let waits: Vec<_> =
-            drivers.iter().filter(|driver| !driver.waiting_because.is_empty()).collect();
-        let told = format!("{} drivers and the application {} wait", waits.len(), waiting.id());
+        let waits: Vec<_> = drivers
+            .iter()
+            .filter(|driver| !driver.waiting_because.is_empty())
+            .collect();
+        let told = format!("{} drivers and an application wait", waits.len());
         self.timeline.say("queue", told);
-        if let Some(first) = waits.first() {
-            let told = format!("{}: {}", first.name, first.waiting_because);
-            self.timeline.say("queue", told);
+        let first = waits.first();
+        let first = first.map(|driver| (driver.name.clone(), driver.waiting_because.clone()));
+        let application = Some((waiting.id().to_owned(), waiting.because()));
+        for (what, because) in [first, application].into_iter().flatten() {
+            if !because.is_empty() {
+                self.timeline.say("queue", format!("{what}: {because}"));
+            }
         }
     }
 
@@ -244,44 +279,64 @@ impl<'a> Demo<'a> {
     /// is clear that one never will. Which of the two, the ledger tells.
     async fn settle(&self, words: usize) {
         let mut nothing_lives_since = None;
-        let settled = wait_until("everything that was submitted to run", PATIENCE, async || {
-            let entries = self.submitter.entries();
-            if !entries.iter().all(|entry| entry.is_settled()) {
-                return false;
-            }
-            let records = self.records();
-            let ended = |entry: &super::submissions::Entry| {
-                records.iter().any(|record| {
-                    record.event == Event::Ended && driver(&record.instance) == entry.driver()
-                })
-            };
-            if entries.iter().filter(|entry| entry.driver().is_some()).all(ended) {
-                return true;
-            }
-            match self.observer.live_drivers().await {
-                Some(live) if live.is_empty() => {
-                    let now = tokio::time::Instant::now();
-                    nothing_lives_since.get_or_insert(now).elapsed() > GIVE_UP
+        let settled = wait_until(
+            "everything that was submitted to run",
+            PATIENCE,
+            async || {
+                let entries = self.submitter.entries();
+                if !entries.iter().all(|entry| entry.is_settled()) {
+                    return false;
                 }
-                _ => {
-                    nothing_lives_since = None;
-                    false
+                let records = self.records();
+                let ended = |entry: &super::submissions::Entry| {
+                    records.iter().any(|record| {
+                        record.event == Event::Ended && driver(&record.instance) == entry.driver()
+                    })
+                };
+                if entries
+                    .iter()
+                    .filter(|entry| entry.driver().is_some())
+                    .all(ended)
+                {
+                    return true;
                 }
-            }
-        });
+                match self.observer.live_drivers().await {
+                    Some(live) if live.is_empty() => {
+                        let now = tokio::time::Instant::now();
+                        nothing_lives_since.get_or_insert(now).elapsed() > GIVE_UP
+                    }
+                    _ => {
+                        nothing_lives_since = None;
+                        false
+                    }
+                }
+            },
+        );
         let outcome = settled.await;
         let entries = self.submitter.entries();
-        let acknowledged = entries.iter().filter(|entry| entry.driver().is_some()).count();
+        let acknowledged = entries
+            .iter()
+            .filter(|entry| entry.driver().is_some())
+            .count();
         let counted = files::read::<JobResult>(&files::result(self.cluster.dir()));
         let words = &entries[words].name;
-        self.timeline.say("driver", match counted {
-            Ok(job) => format!("{words} has all {} parts back from its executors", job.parts),
-            Err(error) => format!("{words} has no result: {error:#}"),
-        });
-        self.timeline.say("demo", match outcome {
-            Ok(()) => format!("nothing waits and nothing runs of {acknowledged} drivers"),
-            Err(error) => error.to_string(),
-        });
+        self.timeline.say(
+            "driver",
+            match counted {
+                Ok(job) => format!(
+                    "{words} has all {} parts back from its executors",
+                    job.parts
+                ),
+                Err(error) => format!("{words} has no result: {error:#}"),
+            },
+        );
+        self.timeline.say(
+            "demo",
+            match outcome {
+                Ok(()) => format!("nothing waits and nothing runs of {acknowledged} drivers"),
+                Err(error) => error.to_string(),
+            },
+        );
     }
 
     fn records(&self) -> Vec<Record> {

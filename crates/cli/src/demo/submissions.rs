@@ -76,7 +76,13 @@ impl Submitter {
             pause_longest: Duration::from_millis(100),
         };
         let client = Client::with_options(masters, options);
-        Submitter { client, program, ledger, timeline, entries: Arc::default() }
+        Submitter {
+            client,
+            program,
+            ledger,
+            timeline,
+            entries: Arc::default(),
+        }
     }
 
     /// The client that it submits with.
@@ -91,7 +97,12 @@ impl Submitter {
     }
 
     /// The supervised driver that has words counted, with its arguments and executors.
-    pub fn words(&self, args: &[&str], executor: ExecutorSize, executors: u32) -> DriverDescription {
+    pub fn words(
+        &self,
+        args: &[&str],
+        executor: ExecutorSize,
+        executors: u32,
+    ) -> DriverDescription {
         let args = [&["demo-driver", "words"], args].concat();
         DriverDescription {
             supervise: true,
@@ -156,7 +167,9 @@ impl Submitter {
     }
 
     async fn carry_out(self, number: usize) {
-        let Entry { key, description, .. } = self.entry(number);
+        let Entry {
+            key, description, ..
+        } = self.entry(number);
         let end = Instant::now() + PATIENCE;
         while Instant::now() < end {
             let answer = self.client.submit_driver(key, &description).await;
@@ -199,7 +212,9 @@ impl Submitter {
         let entries = self.lock();
         let later = entries.iter().filter(|entry| entry.begun_ms >= since_ms);
         let answered = later.filter_map(|entry| Some((entry.acknowledged_ms?, entry)));
-        answered.min_by_key(|(at_ms, _)| *at_ms).map(|(at_ms, entry)| (at_ms, entry.clone()))
+        answered
+            .min_by_key(|(at_ms, _)| *at_ms)
+            .map(|(at_ms, entry)| (at_ms, entry.clone()))
     }
 
     /// The last submission that was acknowledged before `before_ms`.

@@ -30,19 +30,32 @@ pub fn tally(records: &[Record], submissions: &[Entry]) -> Tally {
     for entry in submissions.iter().filter(|entry| entry.drivers.len() > 1) {
         let drivers: Vec<&str> = entry.drivers.iter().map(DriverId::as_str).collect();
         let drivers = drivers.join(", ");
-        run_twice.push(format!("the key {} was answered with the drivers {drivers}", entry.key));
+        run_twice.push(format!(
+            "the key {} was answered with the drivers {drivers}",
+            entry.key
+        ));
     }
     let of = |event| {
         let records = records.iter().filter(move |record| record.event == event);
-        records.map(|record| record.instance.clone()).collect::<BTreeSet<_>>()
+        records
+            .map(|record| record.instance.clone())
+            .collect::<BTreeSet<_>>()
     };
     let (started, ended) = (of(Event::Started), of(Event::Ended));
     let drivers_ended: BTreeSet<&DriverId> = ended.iter().filter_map(driver).collect();
     let drivers_started: BTreeSet<&DriverId> = started.iter().filter_map(driver).collect();
     let is_executor = |id: &&InstanceId| matches!(id.work, Work::Executor { .. });
     Tally {
-        executors_killed: started.difference(&ended).filter(is_executor).cloned().collect(),
-        drivers_lost: drivers_started.difference(&drivers_ended).copied().cloned().collect(),
+        executors_killed: started
+            .difference(&ended)
+            .filter(is_executor)
+            .cloned()
+            .collect(),
+        drivers_lost: drivers_started
+            .difference(&drivers_ended)
+            .copied()
+            .cloned()
+            .collect(),
         run_twice,
         submissions_lost: verdict.lost,
     }
@@ -79,16 +92,30 @@ mod tests {
     }
 
     fn record(event: Event, instance: InstanceId) -> Record {
-        Record { event, instance, attempt: 1, restart: 0, pid: 1, at: Timestamp(0), key: None }
+        Record {
+            event,
+            instance,
+            attempt: 1,
+            restart: 0,
+            pid: 1,
+            at: Timestamp(0),
+            key: None,
+        }
     }
 
     fn of_driver(event: Event, number: u64) -> Record {
-        record(event, InstanceId::driver(CLUSTER.parse().unwrap(), driver(number), 1))
+        record(
+            event,
+            InstanceId::driver(CLUSTER.parse().unwrap(), driver(number), 1),
+        )
     }
 
     fn of_executor(event: Event, number: u32) -> Record {
         let app = AppId::mint(Timestamp(0), 0);
-        record(event, InstanceId::executor(CLUSTER.parse().unwrap(), app, number))
+        record(
+            event,
+            InstanceId::executor(CLUSTER.parse().unwrap(), app, number),
+        )
     }
 
     fn entry(number: u64) -> Entry {
@@ -133,7 +160,10 @@ mod tests {
     fn an_executor_without_a_regular_end_was_killed() {
         let mut records = all_well();
         let end = records.pop().unwrap();
-        assert_eq!(tally(&records, &[entry(1)]).executors_killed, [end.instance]);
+        assert_eq!(
+            tally(&records, &[entry(1)]).executors_killed,
+            [end.instance]
+        );
     }
 
     #[test]
@@ -141,19 +171,28 @@ mod tests {
         let mut records = all_well();
         records.remove(1);
         let tally = tally(&records, &[entry(1)]);
-        assert_eq!((tally.drivers_lost, tally.submissions_lost), (vec![driver(1)], vec![]));
+        assert_eq!(
+            (tally.drivers_lost, tally.submissions_lost),
+            (vec![driver(1)], vec![])
+        );
     }
 
     #[test]
     fn an_acknowledged_driver_that_never_ran_is_a_lost_submission() {
         let tally = tally(&all_well(), &[entry(1), entry(2)]);
-        assert_eq!((tally.drivers_lost, tally.submissions_lost), (vec![], vec![driver(2)]));
+        assert_eq!(
+            (tally.drivers_lost, tally.submissions_lost),
+            (vec![], vec![driver(2)])
+        );
     }
 
     #[test]
     fn a_command_that_ran_twice_under_one_instance_is_run_twice() {
         let mut records = all_well();
-        records.push(Record { pid: 2, ..of_driver(Event::Started, 1) });
+        records.push(Record {
+            pid: 2,
+            ..of_driver(Event::Started, 1)
+        });
         assert_eq!(tally(&records, &[entry(1)]).run_twice.len(), 1);
     }
 

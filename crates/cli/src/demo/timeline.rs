@@ -41,8 +41,15 @@ pub struct Timeline {
 impl Timeline {
     /// Begins now.
     pub fn begin(output: Output) -> Timeline {
-        let began_unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Timeline { output, began: Instant::now(), began_unix, events: Mutex::default() }
+        let began_unix = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Timeline {
+            output,
+            began: Instant::now(),
+            began_unix,
+            events: Mutex::default(),
+        }
     }
 
     /// How long it has gone on.
@@ -58,9 +65,16 @@ impl Timeline {
     /// Tells and keeps one line.
     pub fn say(&self, who: impl Into<String>, what: impl Into<String>) {
         let at_s = (self.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
-        let event = Event { at_s, who: who.into(), what: what.into() };
+        let event = Event {
+            at_s,
+            who: who.into(),
+            what: what.into(),
+        };
         self.print(&line(&event));
-        self.events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+        self.events
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(event);
     }
 
     /// Tells a line that is no event.
@@ -74,7 +88,10 @@ impl Timeline {
 
     /// All lines so far.
     pub fn events(&self) -> Vec<Event> {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.events
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -89,7 +106,10 @@ pub fn seconds(ms: u64) -> String {
 }
 
 fn line(event: &Event) -> String {
-    format!("{:8.2} s  {:WHO_WIDTH$}  {}", event.at_s, event.who, event.what)
+    format!(
+        "{:8.2} s  {:WHO_WIDTH$}  {}",
+        event.at_s, event.who, event.what
+    )
 }
 
 #[cfg(test)]
@@ -98,8 +118,15 @@ mod tests {
 
     #[test]
     fn a_line_shows_the_time_who_and_what_in_columns() {
-        let event = |at_s, who: &str| Event { at_s, who: who.into(), what: "leads".into() };
-        assert_eq!(line(&event(3.21, "master 2")), "    3.21 s  master 2    leads");
+        let event = |at_s, who: &str| Event {
+            at_s,
+            who: who.into(),
+            what: "leads".into(),
+        };
+        assert_eq!(
+            line(&event(3.21, "master 2")),
+            "    3.21 s  master 2    leads"
+        );
         assert_eq!(line(&event(12.0, "demo")), "   12.00 s  demo        leads");
         assert_eq!(seconds(1_239), "1.23 s");
     }

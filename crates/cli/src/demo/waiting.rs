@@ -55,7 +55,11 @@ impl Waiting {
             .target(Some(1));
         let registered = timeout(PATIENCE, builder.register()).await;
         let (client, _events) = registered.context("nobody registers an application")??;
-        Ok(Waiting { client, _events, ledger })
+        Ok(Waiting {
+            client,
+            _events,
+            ledger,
+        })
     }
 
     /// Its id.
@@ -84,7 +88,9 @@ impl Waiting {
         });
         let ran = ran.await.is_ok();
         let end = self.client.unregister(!ran, "the demo is over");
-        timeout(END, end).await.context("nobody takes the end of an application")??;
+        timeout(END, end)
+            .await
+            .context("nobody takes the end of an application")??;
         Ok(ran)
     }
 }

@@ -69,7 +69,10 @@ pub async fn receive<T: DeserializeOwned>(
     from: &mut (impl AsyncBufRead + Unpin),
 ) -> std::io::Result<Option<T>> {
     let mut line = Vec::new();
-    let read = from.take(LINE_BYTES_MAX).read_until(b'\n', &mut line).await?;
+    let read = from
+        .take(LINE_BYTES_MAX)
+        .read_until(b'\n', &mut line)
+        .await?;
     if read == 0 {
         return Ok(None);
     }
@@ -90,20 +93,30 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_sent_is_received_line_by_line() {
-        let part = FromDriver::Part { part: 3, hold_ms: 5, text: "two\nlines \"quoted\"\n".into() };
+        let part = FromDriver::Part {
+            part: 3,
+            hold_ms: 5,
+            text: "two\nlines \"quoted\"\n".into(),
+        };
         let mut pipe = Vec::new();
         send(&mut pipe, &part).await.unwrap();
         send(&mut pipe, &FromDriver::Finished).await.unwrap();
         let mut from = pipe.as_slice();
         assert_eq!(receive::<FromDriver>(&mut from).await.unwrap(), Some(part));
-        assert_eq!(receive::<FromDriver>(&mut from).await.unwrap(), Some(FromDriver::Finished));
+        assert_eq!(
+            receive::<FromDriver>(&mut from).await.unwrap(),
+            Some(FromDriver::Finished)
+        );
         assert_eq!(receive::<FromDriver>(&mut from).await.unwrap(), None);
     }
 
     #[tokio::test]
     async fn what_is_no_message_is_an_error() {
         for bytes in [&b"\"Goodbye\""[..], b"{}\n", b"\xff\n", b"\"Hello\"\n"] {
-            assert!(receive::<FromExecutor>(&mut &*bytes).await.is_err(), "{bytes:?}");
+            assert!(
+                receive::<FromExecutor>(&mut &*bytes).await.is_err(),
+                "{bytes:?}"
+            );
         }
     }
 

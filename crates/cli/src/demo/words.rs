@@ -9,7 +9,10 @@ pub type Counts = BTreeMap<String, u64>;
 /// Counts the words of `text`: runs of letters and digits, in lower case.
 pub fn count(text: &str) -> Counts {
     let mut counts = Counts::new();
-    for word in text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
+    for word in text
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+    {
         *counts.entry(word.to_lowercase()).or_default() += 1;
     }
     counts
@@ -72,7 +75,9 @@ mod tests {
             ("workers", 1),
             ("été", 1),
         ];
-        let expected: Counts = expected.map(|(word, times)| (word.to_owned(), times)).into();
+        let expected: Counts = expected
+            .map(|(word, times)| (word.to_owned(), times))
+            .into();
         assert_eq!(counts, expected);
         assert_eq!(total(&counts), 11);
     }

@@ -1,5 +1,6 @@
 //! Three masters in one process, over real sockets and disks: submissions with keys, and a leader that
 //! goes away.
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};

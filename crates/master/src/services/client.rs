@@ -234,7 +234,7 @@ impl Client for ClientService {
             && self.0.node.status().leader.is_some()
             && let Ok(Route::Leader(channel)) = self.0.route(&request).await
         {
-            let passed_on = super::forward::forwarded(request.get_ref().clone());
+            let passed_on = super::forward::forwarded(*request.get_ref());
             let mut leader =
                 ClientClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX);
             if let Ok(answer) = leader.list_workers(passed_on).await {

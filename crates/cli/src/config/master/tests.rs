@@ -57,7 +57,7 @@ fn one_master_needs_no_list_of_peers() {
     }
     .check()
     .unwrap();
-    assert_eq!(alone.peers, [alone.own.clone()]);
+    assert_eq!(alone.peers, std::slice::from_ref(&alone.own));
     assert_eq!(
         (alone.own.client.as_str(), alone.own.raft.as_str()),
         ("127.0.0.1:7700", "127.0.0.1:7701")

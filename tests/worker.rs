@@ -1,12 +1,12 @@
 //! What a worker does not lose: a driver's one run, its end, its processes, its own life.
 
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::Value;
 use vesta_client::proto::{self, ListRequest};
 use vesta_local::{Process, wait_for, wait_until};
-use vesta_types::DriverDescription;
+use vesta_types::{DriverDescription, Timestamp};
 
 use crate::support::{self, BOUND, FOR_EVER, Running, Submitted, options, start, until};
 
@@ -274,6 +274,14 @@ async fn a_wiped_worker_takes_its_address_over_at_once() {
         process.signal(rustix::process::Signal::KILL).unwrap();
     }
     std::fs::remove_dir_all(cluster.workers[0].dir()).unwrap();
+    // An id has the second in which it was made; within it the incarnation alone tells lives apart.
+    wait_until("the next second", BOUND, async || {
+        let since = UNIX_EPOCH.elapsed().unwrap_or_default();
+        let now = Timestamp(u64::try_from(since.as_millis()).unwrap());
+        !old.contains(&now.compact())
+    })
+    .await
+    .unwrap();
     cluster.workers[0].start().unwrap();
 
     let again = |it: &proto::Driver| it.attempt == 2 && it.pid != 0;

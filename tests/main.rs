@@ -1,0 +1,14 @@
+//! Vesta's tests on real processes, one module per subject.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod architecture;
+mod cli;
+mod failover;
+mod fencing;
+mod proxy;
+mod scheduling;
+#[path = "../chaos/seven_scenarios.rs"]
+mod seven_scenarios;
+mod submission;
+mod support;
+mod worker;

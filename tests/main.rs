@@ -3,6 +3,7 @@
 
 mod architecture;
 mod cli;
+mod demo;
 mod failover;
 mod fencing;
 mod proxy;

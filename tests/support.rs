@@ -70,11 +70,16 @@ pub async fn start(options: Options) -> Running {
 
 /// A cluster of which no process runs yet.
 pub async fn prepare(options: Options) -> Running {
-    let place = PLACES.acquire().await.expect("it is never closed");
+    let place = place().await;
     Running {
         cluster: Cluster::prepare(options).unwrap(),
         _place: place,
     }
+}
+
+/// A place for a cluster that a test starts by other means.
+pub async fn place() -> SemaphorePermit<'static> {
+    PLACES.acquire().await.expect("it is never closed")
 }
 
 impl Running {

@@ -62,7 +62,8 @@ impl Cluster {
             .into_iter()
             .map(|id| peer(id, free_address()))
             .collect();
-        let dir = tempfile::tempdir().unwrap();
+        // A node that is dropped closes its journal a moment later, and may write one more record then.
+        let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         Cluster {
             peers,
             up: BTreeMap::new(),

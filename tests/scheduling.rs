@@ -254,3 +254,17 @@ fn numbers(app: &Application) -> BTreeSet<u32> {
         .map(|executor| executor.number)
         .collect()
 }
+
+/// What succeeded is not run again: not even before the application's client has heard of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_that_runs_to_completion_starts_no_more_than_it_wants() {
+    let cluster = start(options()).await;
+    let builder = cluster.app_of("completes", 3, "");
+    let (app, _events) = builder.run_to_completion(true).register().await.unwrap();
+    let id = app.app_id().clone();
+    cluster
+        .application_that(&id, "FINISHED", |it| it.state == "FINISHED")
+        .await;
+    assert_eq!(cluster.started().len(), 3);
+    cluster.finish().await;
+}

@@ -177,6 +177,7 @@ fn registration(cluster: &Running) -> RegisterRequest {
         )]
         .into(),
         max_executor_retries: 10,
+        run_to_completion: false,
         owner: None,
         ui_url: String::new(),
         payload: Vec::new(),

@@ -43,12 +43,21 @@ pub fn registered_application(
         .map(|cores| checks::cores("max_cores", cores))
         .transpose()?;
     let owner = owner(&request.driver_id, request.attempt, request.restart)?;
+    let profiles = profiles(request.profiles, max_cores)?;
+    let nothing_to_do = |wanted: &ProfileRequest| wanted.target.unwrap_or_default() == 0;
+    if request.run_to_completion && profiles.values().any(nothing_to_do) {
+        return Err(ConvertError::missing(
+            "target",
+            "how many executors must succeed, from 1, for an application that runs to completion",
+        ));
+    }
     let description = ApplicationDescription {
         name: checks::name(request.name)?,
         launch: checks::launch(launch.program, launch.args, launch.env, launch.artifacts)?,
         max_cores,
-        profiles: profiles(request.profiles, max_cores)?,
+        profiles,
         max_executor_retries: retries(request.max_executor_retries, max_executor_retries)?,
+        run_to_completion: request.run_to_completion,
         owner,
         ui_url: ui_url(request.ui_url)?,
         payload: payload(request.payload)?,
@@ -82,6 +91,7 @@ pub fn registration(
         restart: owner.as_ref().map_or(0, |run| run.restart),
         ui_url: application.ui_url,
         payload: application.payload,
+        run_to_completion: application.run_to_completion,
     }
 }
 

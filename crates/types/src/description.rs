@@ -91,6 +91,10 @@ pub struct ApplicationDescription {
     pub profiles: BTreeMap<u32, ProfileRequest>,
     /// How often an executor may fail in a row before the application fails; -1 switches it off.
     pub max_executor_retries: i32,
+    /// Whether an executor that exits with 0 has done its part: then its profile's target, which must
+    /// be given, falls by one, and with the last one the application is FINISHED. Otherwise it is
+    /// replaced, as in Spark.
+    pub run_to_completion: bool,
     /// The run of a cluster-mode driver that registered it; `None` in client mode.
     pub owner: Option<DriverRun>,
     /// Where its user looks at it; empty if nowhere.

@@ -53,6 +53,7 @@ pub struct ApplicationBuilder {
     executor_memory_mib: u64,
     target: Option<u32>,
     max_executor_retries: Option<i32>,
+    run_to_completion: bool,
     owner: Option<DriverRun>,
     ui_url: String,
     payload: Vec<u8>,
@@ -84,6 +85,7 @@ impl ApplicationBuilder {
             executor_memory_mib: EXECUTOR_MEMORY_MIB,
             target: None,
             max_executor_retries: None,
+            run_to_completion: false,
             owner: None,
             ui_url: String::new(),
             payload: Vec::new(),
@@ -153,6 +155,10 @@ impl ApplicationBuilder {
         /// How often executors may fail in a row before the application fails: `None` as the cluster
         /// does, -1 without limit.
         max_executor_retries: Option<i32>;
+        /// Whether an executor that exits with 0 has done its part: the target, which must be given
+        /// then, falls by one, and with the last one the application is FINISHED. Otherwise it is
+        /// replaced, as in Spark.
+        run_to_completion: bool;
         /// The run of a cluster-mode driver that it belongs to: it ends with it.
         owner: Option<DriverRun>;
         /// Where its user looks at it: an http address, or empty.
@@ -231,6 +237,7 @@ impl ApplicationBuilder {
                 },
             )]),
             max_executor_retries: self.max_executor_retries.unwrap_or_default(),
+            run_to_completion: self.run_to_completion,
             owner: self.owner.clone(),
             ui_url: self.ui_url.clone(),
             payload: self.payload.clone(),

@@ -139,6 +139,13 @@ impl Applying<'_> {
         if let Some(report) = self.state.failovers.back_mut().filter(|_| counts) {
             report.executors_killed += 1;
         }
+        let done = to == ExecutorState::Exited && exit.as_ref().is_some_and(Exit::is_success);
+        if done && app.description.run_to_completion {
+            let wanted = app.description.profiles.get_mut(&executor.profile);
+            if let Some(target) = wanted.and_then(|wanted| wanted.target.as_mut()) {
+                *target = target.saturating_sub(1);
+            }
+        }
         executor.state = to;
         executor.ended = Some(self.now);
         executor.exit = exit;
@@ -173,6 +180,11 @@ impl Applying<'_> {
         }
         if app.executors.is_empty() {
             app.state = ApplicationState::Waiting;
+        }
+        if app.is_completed() {
+            let all = "as many executors succeeded as it wanted";
+            self.end_application(&id.app, ApplicationState::Finished, all);
+            return;
         }
         let running = |executor: &crate::Executor| executor.state == ExecutorState::Running;
         let hopeless = app.executors.is_empty() || counted && !app.executors.values().any(running);

@@ -300,6 +300,12 @@ fn check_application(description: &ApplicationDescription) -> Result<(), Rejecti
             profile.cores.unwrap_or(1),
             profile.memory_mib,
         )?;
+        if description.run_to_completion && wanted.target.unwrap_or_default() == 0 {
+            return invalid(format!(
+                "resource profile {number} has no target: an application that runs to completion \
+                 says how many executors must succeed, from 1"
+            ));
+        }
         if let Some(target) = wanted.target.filter(|target| *target > EXECUTOR_TARGET_MAX) {
             return invalid(format!(
                 "a target of {target} executors: at most {EXECUTOR_TARGET_MAX}"

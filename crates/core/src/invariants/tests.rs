@@ -110,6 +110,7 @@ fn sound() -> ClusterState {
             },
         )]),
         max_executor_retries: 10,
+        run_to_completion: false,
         owner: None,
         ui_url: String::new(),
         payload: vec![],

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use vesta_types::{
     AppId, ApplicationDescription, ApplicationState, Booking, Epoch, ExecutorState, Exit,
-    Incarnation, SubmissionKey, Timestamp, WorkerId,
+    Incarnation, ProfileRequest, SubmissionKey, Timestamp, WorkerId,
 };
 
 /// An executor: a grant of the log, and what its worker reported of it.
@@ -101,6 +101,13 @@ impl Application {
     pub fn retries_exhausted(&self) -> bool {
         let limit = self.description.max_executor_retries;
         u32::try_from(limit).is_ok_and(|limit| self.retries >= limit.max(1))
+    }
+
+    /// Whether it runs to completion, and nothing is left to do.
+    pub fn is_completed(&self) -> bool {
+        let done = |wanted: &ProfileRequest| wanted.target == Some(0);
+        let mut profiles = self.description.profiles.values();
+        self.description.run_to_completion && profiles.all(done) && self.executors.is_empty()
     }
 
     /// Whether it has not ended.

@@ -126,6 +126,7 @@ impl Play {
             max_cores: None,
             profiles: BTreeMap::from([(0, wanted)]),
             max_executor_retries: 10,
+            run_to_completion: false,
             owner: None,
             ui_url: String::new(),
             payload: Vec::new(),

@@ -29,6 +29,7 @@ fn description() -> ApplicationDescription {
             },
         )]),
         max_executor_retries: -1,
+        run_to_completion: true,
         owner: Some(DriverRun {
             driver: "driver-20261121110000-0000".parse().unwrap(),
             attempt: 2,
@@ -138,6 +139,8 @@ fn every_value_that_can_t_be_taken_is_refused_by_name() {
             "max_executor_retries",
             refused(|r| r.max_executor_retries = Some(-2)),
         ),
+        ("target", refused(|r| r.profiles[0].target = None)),
+        ("target", refused(|r| r.profiles[0].target = Some(0))),
         ("driver_id", refused(|r| r.driver_id.clear())),
         ("driver_id", refused(|r| r.driver_id = APP.into())),
         ("attempt", refused(|r| r.attempt = 0)),

@@ -2,15 +2,15 @@
 
 mod tally;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use vesta_client::{ApplicationBuilder, ApplicationClient, ApplicationEvent};
+use vesta_types::ApplicationState;
 
-use self::tally::{Tally, Verdict};
+use self::tally::Tally;
 use super::process::Process;
 use crate::connection::Connection;
 use crate::exit::{EXIT_CODES, Failure};
@@ -34,12 +34,10 @@ pub enum Action {
 
 /// Register an application whose executors run a command, and see it through.
 ///
-/// An executor that exits with code 0 is done. One that fails is replaced by the masters, until too
-/// many failed in a row. When N are done the application ends, and so does this command. Ctrl-C ends
-/// the application.
-///
-/// The command may be started more than N times: a replacement can begin before the masters know
-/// that the last one is done. Each gets its own number in VESTA_EXECUTOR_ID.
+/// An executor that exits with code 0 is done. One that fails, or is lost with its worker, is replaced
+/// by the masters, until too many failed in a row. When N are done the application is FINISHED, and
+/// this command ends. Ctrl-C ends the application. Each executor gets a number of its own in
+/// VESTA_EXECUTOR_ID.
 ///
 /// Memory is booked, not enforced.
 #[derive(Args, Clone, Debug)]
@@ -100,9 +98,8 @@ pub async fn run(
         progress.around(|| output::say(&warning));
     }
     progress.around(|| output::line(client.app_id().as_str()))?;
-    let client = Arc::new(client);
     let ended = tokio::select! {
-        ended = see_through(&args, client.clone(), events, &progress) => Some(ended),
+        ended = see_through(&args, &client, events, &progress) => Some(ended),
         () = stop.asked() => None,
     };
     drop(progress);
@@ -126,6 +123,7 @@ fn builder(args: &Run) -> Result<ApplicationBuilder, Failure> {
             .executor_cores(Some(args.executor_cores))
             .executor_memory_mib(args.executor_memory)
             .target(Some(args.executors))
+            .run_to_completion(true)
             .max_executor_retries(args.retries)
             .owner(owner)
             .heartbeat(args.heartbeat),
@@ -135,7 +133,7 @@ fn builder(args: &Run) -> Result<ApplicationBuilder, Failure> {
 /// Follows the application until enough executors have succeeded, or it has ended otherwise.
 async fn see_through(
     args: &Run,
-    client: Arc<ApplicationClient>,
+    client: &ApplicationClient,
     mut events: mpsc::Receiver<ApplicationEvent>,
     progress: &Progress,
 ) -> Result<(), Failure> {
@@ -146,24 +144,12 @@ async fn see_through(
             progress.around(|| output::say(&said));
         }
         progress.set(&format!("{}: {}", client.app_id(), tally.summary()));
-        match tally.verdict(&client.table()) {
-            Verdict::Waits => {}
-            Verdict::Asks { target, surplus } => {
-                client.set_target(target).await?;
-                if !surplus.is_empty() {
-                    client.kill_executors(surplus).await?;
-                }
+        if let ApplicationEvent::Ended { state, message } = event {
+            if state == ApplicationState::Finished.to_string() {
+                return Ok(());
             }
-            Verdict::Succeeded => {
-                let message = format!("{} executors succeeded", args.executors);
-                return Ok(client.unregister(false, &message).await?);
-            }
-            Verdict::Ended { state, message } => {
-                return Err(Failure::Work(output::plain(&format!(
-                    "{} ended as {state}: {message}",
-                    client.app_id()
-                ))));
-            }
+            let said = format!("{} ended as {state}: {message}", client.app_id());
+            return Err(Failure::Work(output::plain(&said)));
         }
     }
     Err(Failure::Work(format!("{} ended", client.app_id())))

@@ -1,9 +1,10 @@
 //! How executors end, and what that means for their application.
 
-use vesta_types::{ApplicationState, ExecutorState, InstanceReport};
+use vesta_types::{AppId, ApplicationState, ExecutorState, InstanceReport};
 
 use super::support::*;
 use crate::command::Request;
+use crate::reply::RejectCode;
 
 /// What a worker says of an instance.
 type Says = fn(&vesta_types::InstanceId) -> InstanceReport;
@@ -155,6 +156,50 @@ fn spark_16925_a_clean_exit_leaves_room_for_another_executor() {
     assert_eq!(cluster.place(vec![placement.clone()]), (0, 1));
     cluster.report(0, &[exited(&executor, 0)]);
     assert_eq!(cluster.place(vec![placement]), (1, 0));
+}
+
+/// An application that runs to completion, with this target.
+fn to_completion(cluster: &mut Cluster, target: u32) -> AppId {
+    let mut description = application(None);
+    description.run_to_completion = true;
+    if let Some(wanted) = description.profiles.get_mut(&0) {
+        wanted.target = Some(target);
+    }
+    cluster.register_as(description)
+}
+
+#[test]
+fn of_an_application_that_runs_to_completion_what_succeeded_is_not_run_again() {
+    let mut cluster = Cluster::with_workers(1);
+    let app = to_completion(&mut cluster, 2);
+    let first = cluster.running_executor(&app, 0);
+    let second = cluster.running_executor(&app, 0);
+    let another = cluster.executor_placement(&app, 0);
+    cluster.report(0, &[exited(&first, 0)]);
+    assert_eq!(cluster.place(vec![another.clone()]), (0, 1));
+    assert_eq!(cluster.app(&app).state, ApplicationState::Running);
+    // One that failed is replaced, also when its application was only WAITING meanwhile.
+    cluster.report(0, &[exited(&second, 1)]);
+    assert_eq!(cluster.app(&app).state, ApplicationState::Waiting);
+    let third = cluster.running_executor(&app, 0);
+    cluster.report(0, &[exited(&third, 0)]);
+    let ended = cluster.app(&app);
+    assert_eq!(ended.state, ApplicationState::Finished, "{}", ended.message);
+    assert_eq!(cluster.place(vec![another]), (0, 1));
+}
+
+#[test]
+fn an_application_that_runs_to_completion_says_how_much_that_is() {
+    let mut cluster = Cluster::with_workers(1);
+    for target in [None, Some(0)] {
+        let mut description = application(None);
+        description.run_to_completion = true;
+        if let Some(wanted) = description.profiles.get_mut(&0) {
+            wanted.target = target;
+        }
+        let reply = cluster.ask(Request::RegisterApplication { description });
+        assert_rejected(reply, RejectCode::Invalid);
+    }
 }
 
 #[test]

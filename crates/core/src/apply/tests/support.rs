@@ -103,6 +103,7 @@ pub(super) fn application(owner: Option<DriverRun>) -> ApplicationDescription {
             },
         )]),
         max_executor_retries: 2,
+        run_to_completion: false,
         owner,
         ui_url: String::new(),
         payload: vec![1, 2, 3],

@@ -181,6 +181,7 @@ fn register(
             max_cores,
             profiles: numbered.collect(),
             max_executor_retries: 10,
+            run_to_completion: false,
             owner: owner.map(|driver| DriverRun {
                 driver: driver.clone(),
                 attempt: state.drivers[driver].attempt,

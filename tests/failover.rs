@@ -19,7 +19,11 @@ async fn accepted_drivers_that_wait_outlive_the_leader_and_run_under_their_ids()
     let filler = cluster
         .submit(&cluster.driver_of("filler", 4, &until(&gate)))
         .await;
-    let filler_pid = cluster.driver_in(&filler.id, "RUNNING").await.pid;
+    let running = |driver: &proto::Driver| driver.pid != 0;
+    let filler_pid = cluster
+        .driver_that(&filler.id, "a process", running)
+        .await
+        .pid;
     let mut submitted = vec![filler];
     for number in 0..20 {
         let mut driver = cluster.driver_of(&format!("waits-{number}"), 1, "");

@@ -61,8 +61,9 @@ impl Sessions {
         name: String,
         sender: mpsc::Sender<Result<ToWorker, Status>>,
     ) -> (SessionId, Option<SessionId>) {
-        let id = self.next();
         let mut streams = self.lock();
+        // Within the lock: of two sessions of one worker the later has the higher id.
+        let id = self.next();
         let older = streams
             .workers
             .iter()

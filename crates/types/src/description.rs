@@ -28,6 +28,19 @@ pub struct Launch {
     pub artifacts: Vec<Artifact>,
 }
 
+impl Launch {
+    /// How long its texts are together, in bytes.
+    pub fn bytes(&self) -> usize {
+        let args = self.args.iter().map(String::len);
+        let env = self
+            .env
+            .iter()
+            .map(|(name, value)| name.len() + value.len());
+        let artifacts = self.artifacts.iter().map(|artifact| artifact.uri.len());
+        self.program.len() + args.chain(env).chain(artifacts).sum::<usize>()
+    }
+}
+
 /// The executors that a driver means to ask for. Planning keeps room for one (failure D20).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExecutorSize {

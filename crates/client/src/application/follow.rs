@@ -76,7 +76,7 @@ impl Follow {
             Some(Message::Welcome(welcome)) => self.welcome(welcome),
             Some(Message::MasterChanged(changed)) => self.master_changed(&changed),
             Some(Message::Executors(executors)) => self.executors(executors),
-            Some(Message::Ended(ended)) => Ok(self.end(ended)),
+            Some(Message::Ended(ended)) => self.end(ended),
             // A newer master's message that this version does not know.
             None => Ok(Step::Nothing),
         }
@@ -117,10 +117,11 @@ impl Follow {
         Ok(Step::Changed)
     }
 
-    /// An end is final, whoever tells it first.
-    fn end(&mut self, ended: Ended) -> Step {
+    /// An end is final: the first that is told by a leader who may speak.
+    fn end(&mut self, ended: Ended) -> Result<Step, Ignored> {
+        self.not_old(ended.epoch)?;
         self.ended.get_or_insert(ended);
-        Step::Changed
+        Ok(Step::Changed)
     }
 
     fn same_cluster(&mut self, theirs: &str) -> Result<(), Ignored> {
@@ -279,5 +280,20 @@ mod tests {
         follow.take(end("KILLED")).unwrap();
         follow.take(end("FINISHED")).unwrap();
         assert_eq!(follow.ended.unwrap().state, "KILLED");
+    }
+
+    /// One that is cut off does not know what was registered with its successor.
+    #[test]
+    fn an_end_said_under_an_older_epoch_than_the_one_met_counts_for_nothing() {
+        let mut follow = Follow::default();
+        follow.take(changed(3)).unwrap();
+        let end = Ended {
+            epoch: 2,
+            state: "UNKNOWN".into(),
+            ..Ended::default()
+        };
+        let ignored = Err(Ignored::OldEpoch { said: 2, met: 3 });
+        assert_eq!(follow.take(of(Message::Ended(end))), ignored);
+        assert_eq!(follow.ended, None);
     }
 }

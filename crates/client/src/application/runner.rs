@@ -131,6 +131,7 @@ impl Shared {
         let ended = Ended {
             state: super::table::END_UNKNOWN.into(),
             message: message.into(),
+            epoch: 0,
         };
         lock(&self.follow).ended.get_or_insert(ended.clone());
         self.news.send_modify(|news| {
@@ -218,7 +219,7 @@ fn differences(told: &News, now: &News) -> Vec<ApplicationEvent> {
         });
     }
     events.extend(told.table.events_to(&now.table));
-    if let Some(Ended { state, message }) = now.ended.clone() {
+    if let Some(Ended { state, message, .. }) = now.ended.clone() {
         events.push(ApplicationEvent::Ended { state, message });
     }
     events

@@ -296,6 +296,7 @@ async fn the_end_is_the_last_event_and_ends_the_sessions() {
     );
     master
         .say(Message::Ended(app::Ended {
+            epoch: 0,
             state: state.clone(),
             message: message.clone(),
         }))

@@ -16,6 +16,8 @@ pub(super) struct AppSession {
     /// The table that was sent last, without its index: sent again only when it differs.
     sent: Option<Executors>,
     ended: bool,
+    /// Monotonic time when it opened.
+    opened: Duration,
 }
 
 /// What this leader knows of an application, beside the state.
@@ -49,31 +51,21 @@ impl AppLine {
 }
 
 impl Leader {
-    pub(super) fn app_opened(&mut self, session: SessionId, app: AppId, state: &ClusterState) {
-        let led = self.clock.led();
+    pub(super) fn app_opened(&mut self, session: SessionId, app: AppId) {
+        let (led, opened) = (self.clock.led(), self.clock.mono());
         let line = self
             .apps
             .entry(app.clone())
             .or_insert_with(|| AppLine::new(led));
         line.sessions.insert(session);
         line.last_heard = led;
-        if !state.applications.contains_key(&app) {
-            let message = "no such application: it ended and its record was trimmed".to_owned();
-            let ended = Ended {
-                state: "UNKNOWN".to_owned(),
-                message,
-            };
-            self.outputs.push(Output::ToApp(
-                session,
-                to_application::Message::Ended(ended),
-            ));
-        }
         self.app_sessions.insert(
             session,
             AppSession {
                 app,
                 sent: None,
                 ended: false,
+                opened,
             },
         );
         self.tell_master_changed(session);
@@ -159,6 +151,18 @@ impl Leader {
     pub(super) fn send_tables(&mut self, state: &ClusterState) {
         for (session, line) in &mut self.app_sessions {
             let Some(app) = state.applications.get(&line.app) else {
+                // Only who still leads, after it was asked, knows that there is no such application.
+                if !line.ended && self.clock.acked_since(line.opened) {
+                    line.ended = true;
+                    let message = "no such application: it ended and its record was trimmed";
+                    let ended = Ended {
+                        epoch: self.epoch.0,
+                        state: "UNKNOWN".to_owned(),
+                        message: message.to_owned(),
+                    };
+                    let message = to_application::Message::Ended(ended);
+                    self.outputs.push(Output::ToApp(*session, message));
+                }
                 continue;
             };
             let table = table(app, state, self.epoch, &self.policy);
@@ -174,6 +178,7 @@ impl Leader {
             if app.state.is_final() && !line.ended {
                 line.ended = true;
                 let ended = Ended {
+                    epoch: self.epoch.0,
                     state: app.state.to_string(),
                     message: app.message.clone(),
                 };

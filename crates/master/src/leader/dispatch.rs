@@ -1,4 +1,5 @@
-//! Orders to workers: complete sets, as of one applied index.
+//! Orders to workers: complete sets, as of one applied index, but for what the worker has already said
+//! that it has. What is in no set, a worker reports and keeps.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -6,7 +7,8 @@ use std::time::Duration;
 use vesta_core::orders::{self, Should};
 use vesta_core::{Application, ClusterState, Driver, Executor};
 use vesta_proto::worker::{Addresses, Orders, Run, to_worker};
-use vesta_types::{Booking, InstanceId, InstanceReport};
+use vesta_types::limits::MESSAGE_BYTES_MAX;
+use vesta_types::{Booking, InstanceId};
 
 use super::{Leader, Output};
 
@@ -26,10 +28,15 @@ pub(super) struct Sent {
 /// confirmation takes that it was missing.
 const AGAIN: Duration = Duration::from_millis(100);
 
+/// Room for the launches of one message of orders: half of what a message may have.
+const ORDERS_BYTES_MAX: usize = MESSAGE_BYTES_MAX / 2;
+
+/// Room for what of an order is never long: ids, sizes, addresses of resources.
+const ORDER_BYTES: usize = 4096;
+
 impl Sent {
     /// The worker has said what it has.
-    pub(super) fn reported(&mut self, reports: &[InstanceReport]) {
-        let has: BTreeSet<&InstanceId> = reports.iter().map(|report| &report.instance).collect();
+    pub(super) fn reported(&mut self, has: &BTreeSet<InstanceId>) {
         self.lacking = self.run.iter().any(|id| !has.contains(id));
     }
 }
@@ -40,18 +47,25 @@ impl Leader {
     pub(super) fn dispatch(&mut self, state: &ClusterState) {
         let led = self.clock.led();
         for (id, line) in &mut self.workers {
-            let (Some(session), Some(worker)) = (line.session, state.workers.get(id)) else {
+            let (Some(session), Some(has), Some(worker)) =
+                (line.session, &line.has, line.known_in(state))
+            else {
                 continue;
             };
-            let same_life = line.description.as_ref().is_some_and(|description| {
-                description.incarnation == worker.description.incarnation
-            });
-            if !same_life || line.condemned || !state.is_confirmed(worker) {
+            if line.condemned || !state.is_confirmed(worker) {
                 continue;
             }
-            let orders = orders::for_worker(state, id);
-            let open = !orders.stop.is_empty()
-                || orders.run.iter().any(|(_, should)| !is_taken_up(should));
+            let mut orders = orders::for_worker(state, id);
+            orders.run.retain(|(id, _)| !has.contains(id));
+            let mut bytes = 0;
+            let fitting = orders.run.iter().take_while(|(_, should)| {
+                bytes += launch_bytes(should);
+                bytes <= ORDERS_BYTES_MAX
+            });
+            // The rest follows when these are reported.
+            let fitting = fitting.count().max(1);
+            orders.run.truncate(fitting);
+            let open = !orders.stop.is_empty() || !orders.run.is_empty();
             let send = match &line.ordered {
                 None => true,
                 Some(sent) => {
@@ -93,15 +107,17 @@ impl Leader {
     }
 }
 
-/// Whether its worker has reported its process.
-fn is_taken_up(should: &Should<'_>) -> bool {
-    match should {
-        Should::Driver(driver) => driver
-            .placement
-            .as_ref()
-            .is_some_and(|placement| placement.pid.is_some()),
-        Should::Executor(_, executor) => executor.pid.is_some(),
-    }
+/// About how long its order is: what of it can be long, and room for the rest.
+fn launch_bytes(should: &Should<'_>) -> usize {
+    let (launch, other) = match should {
+        Should::Driver(driver) => {
+            let conf = driver.description.conf.iter();
+            let conf = conf.map(|(key, value)| key.len() + value.len()).sum();
+            (&driver.description.launch, conf)
+        }
+        Should::Executor(app, _) => (&app.description.launch, app.description.payload.len()),
+    };
+    launch.bytes() + other + ORDER_BYTES
 }
 
 fn run(id: &InstanceId, should: &Should<'_>) -> Run {

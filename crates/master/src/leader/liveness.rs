@@ -1,5 +1,7 @@
 //! Verdicts. They come by time led, never by a broken connection.
 
+use std::time::Duration;
+
 use vesta_core::{ClusterState, Command};
 use vesta_types::{AppId, WorkerId, WorkerState};
 
@@ -11,6 +13,20 @@ const BRAKE_PERCENT: usize = 20;
 /// Fewer than this many workers may always be lost at once.
 const BRAKE_WORKERS: usize = 5;
 
+/// What holds back a verdict over many workers at once.
+#[derive(Debug, Default)]
+pub(super) struct Brake {
+    /// Led time until which it does.
+    until: Option<Duration>,
+    /// Led times of the last verdicts, one for each worker.
+    lost: Vec<Duration>,
+}
+
+fn is_in(state: &ClusterState, worker: &WorkerId) -> bool {
+    let known = state.workers.get(worker);
+    known.is_some_and(|worker| worker.state != WorkerState::Dead)
+}
+
 impl Leader {
     /// Declares lost what has been silent for too long.
     pub(super) fn judge(&mut self, state: &ClusterState) {
@@ -21,22 +37,18 @@ impl Leader {
     }
 
     fn judge_workers(&mut self, state: &ClusterState) {
+        for (workers, verdict) in std::mem::take(&mut self.unsettled) {
+            self.propose(Pending::Lose(workers, verdict.clone()), verdict);
+        }
         let led = self.clock.led();
         let timeout = self.timing.worker_timeout;
         let silent = self.workers.iter().filter(|(id, line)| {
             !line.condemned
                 && !line.has_unproposed()
                 && led.saturating_sub(line.last_heard) > timeout
-                && state
-                    .workers
-                    .get(*id)
-                    .is_some_and(|worker| worker.state != WorkerState::Dead)
+                && is_in(state, id)
         });
         let silent: Vec<WorkerId> = silent.map(|(id, _)| id.clone()).collect();
-        if silent.is_empty() {
-            self.brake = None;
-            return;
-        }
         let lost = self.brake(silent, state);
         if lost.is_empty() {
             return;
@@ -50,15 +62,12 @@ impl Leader {
             }
         }
         let cause = format!("nothing was heard of it for {} s", timeout.as_secs_f64());
-        let epoch = self.epoch;
-        self.propose(
-            Pending::Lose(lost),
-            Command::LoseWorkers {
-                epoch,
-                workers,
-                cause,
-            },
-        );
+        let verdict = Command::LoseWorkers {
+            epoch: self.epoch,
+            workers,
+            cause,
+        };
+        self.propose(Pending::Lose(lost, verdict.clone()), verdict);
     }
 
     /// The verdict over these workers has been applied, or refused: whatever they say from now on counts.
@@ -72,26 +81,38 @@ impl Leader {
 
     /// Holds a verdict over many workers back for one further timeout, with an alarm: a leader that
     /// marks the whole fleet down is itself the likelier culprit (ROCm/spur #624).
+    ///
+    /// Heartbeats are spread over time, so a fleet falls silent one by one: those count too that have
+    /// been silent for most of the timeout, and those that were lost within the last one.
     pub(super) fn brake(&mut self, silent: Vec<WorkerId>, state: &ClusterState) -> Vec<WorkerId> {
-        let alive = state
-            .workers
-            .values()
-            .filter(|worker| worker.state != WorkerState::Dead)
-            .count();
-        let many = silent.len() >= BRAKE_WORKERS && silent.len() * 100 > alive * BRAKE_PERCENT;
-        if !many {
-            return silent;
-        }
         let led = self.clock.led();
-        let until = *self.brake.get_or_insert_with(|| {
-            tracing::error!(
-                silent = silent.len(),
-                alive,
-                "so many workers are silent at once that the verdict waits for one more timeout"
-            );
-            led + self.timing.worker_timeout
+        let timeout = self.timing.worker_timeout;
+        let lost_since = |at: &Duration| led.saturating_sub(*at) <= timeout;
+        self.brake.lost.retain(lost_since);
+        let fading = self.workers.iter().filter(|(id, line)| {
+            led.saturating_sub(line.last_heard) > timeout / 4 * 3 && is_in(state, id)
         });
-        if led >= until { silent } else { Vec::new() }
+        let alive = state.workers.keys().filter(|id| is_in(state, id)).count();
+        let going = fading.count() + self.brake.lost.len();
+        let all = alive + self.brake.lost.len();
+        let many = going >= BRAKE_WORKERS && going * 100 > all * BRAKE_PERCENT;
+        if !many {
+            self.brake.until = None;
+        } else if !silent.is_empty() {
+            let until = *self.brake.until.get_or_insert_with(|| {
+                tracing::error!(
+                    silent = going,
+                    of = all,
+                    "so many workers are silent at once that the verdict waits for one more timeout"
+                );
+                led + timeout
+            });
+            if led < until {
+                return Vec::new();
+            }
+        }
+        self.brake.lost.extend(silent.iter().map(|_| led));
+        silent
     }
 
     fn judge_applications(&mut self, state: &ClusterState) {

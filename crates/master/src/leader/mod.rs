@@ -105,8 +105,8 @@ enum Pending {
     Worker(WorkerId),
     Confirm(AppId),
     Plan,
-    Complete(Vec<WorkerId>),
-    Lose(Vec<WorkerId>),
+    Complete,
+    Lose(Vec<WorkerId>, Command),
     Expire(Vec<AppId>),
 }
 
@@ -125,7 +125,11 @@ pub struct Leader {
     next_ticket: Ticket,
     planning: planning::Planning,
     completing: bool,
-    brake: Option<Duration>,
+    /// Those that a proposal to complete the recovery named, until it is complete.
+    condemned: Vec<WorkerId>,
+    brake: liveness::Brake,
+    /// Verdicts whose outcome is not known: proposed again, until it is.
+    unsettled: Vec<(Vec<WorkerId>, Command)>,
     outputs: Vec<Output>,
 }
 
@@ -152,7 +156,9 @@ impl Leader {
             next_ticket: 1,
             planning: planning::Planning::default(),
             completing: false,
-            brake: None,
+            condemned: Vec::new(),
+            brake: liveness::Brake::default(),
+            unsettled: Vec::new(),
             outputs: Vec::new(),
         };
         leader.track(state);
@@ -167,7 +173,7 @@ impl Leader {
             Input::WorkerClosed(session) => self.worker_closed(session),
             Input::WorkerHeartbeat(session, sequence) => self.heartbeat(session, sequence, state),
             Input::WorkerReport(session, report) => self.worker_report(session, report),
-            Input::AppOpened(session, app) => self.app_opened(session, app, state),
+            Input::AppOpened(session, app) => self.app_opened(session, app),
             Input::AppClosed(session) => self.app_closed(session),
             Input::AppHeartbeat(session) => self.app_heartbeat(session, state),
             Input::AppAcknowledged(session, epoch) => self.app_acknowledged(session, epoch),
@@ -231,11 +237,12 @@ impl Leader {
                 }
             }
             Pending::Plan => self.planning.applied(reply),
-            Pending::Complete(workers) => {
-                self.completing = false;
-                self.sentenced(&workers);
-            }
-            Pending::Lose(workers) => self.sentenced(&workers),
+            Pending::Complete => self.completing = false,
+            Pending::Lose(workers, verdict) => match reply {
+                Some(_) => self.sentenced(&workers),
+                // It may still be applied: until it is, nothing else is to be done with these.
+                None => self.unsettled.push((workers, verdict)),
+            },
             Pending::Expire(apps) => {
                 for app in apps {
                     if let Some(line) = self.apps.get_mut(&app) {

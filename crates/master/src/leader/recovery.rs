@@ -1,7 +1,9 @@
 //! Recovery: those that were placed answer, or their time is over; then it is complete, once.
 
+use std::collections::BTreeSet;
+
 use vesta_core::{ClusterState, Command};
-use vesta_types::WorkerId;
+use vesta_types::{AppId, WorkerId};
 
 use super::{Leader, Pending};
 
@@ -11,14 +13,24 @@ impl Leader {
     /// workers from which nothing has come at all; one that sends and has not answered is asked again
     /// and judged later.
     pub(super) fn complete_recovery(&mut self, state: &ClusterState) {
-        if state.recovered || self.completing {
+        if self.completing {
             return;
         }
-        let unknown = state.unknown_workers();
-        let all_known = unknown.is_empty() && state.unknown_applications().is_empty();
+        if state.recovered {
+            let condemned = std::mem::take(&mut self.condemned);
+            self.sentenced(&condemned);
+            return;
+        }
+        let (unknown, unknown_apps) = (state.unknown_workers(), state.unknown_applications());
+        let all_known = unknown.is_empty() && unknown_apps.is_empty();
         let led = self.clock.led();
-        let answers_waiting = self.workers.values().any(super::WorkerLine::has_unproposed)
-            || self.apps.values().any(|app| app.confirming);
+        // What those say that have answered before changes nothing here: it must not hold this up.
+        let waits = |id: &&WorkerId| {
+            let line = self.workers.get(*id);
+            line.is_some_and(super::WorkerLine::has_unproposed)
+        };
+        let confirming = |id: &&AppId| self.apps.get(*id).is_some_and(|app| app.confirming);
+        let answers_waiting = unknown.iter().any(waits) || unknown_apps.iter().any(confirming);
         if answers_waiting || !(all_known || led >= self.timing.recovery_timeout) {
             return;
         }
@@ -27,8 +39,12 @@ impl Leader {
                 led.saturating_sub(line.last_heard) >= self.timing.worker_timeout
             })
         };
+        // A verdict that was proposed may still be applied, though its outcome is not known: it stays.
         let condemned: Vec<WorkerId> = unknown.into_iter().filter(silent).cloned().collect();
-        let condemned = self.brake(condemned, state);
+        let mut condemned: BTreeSet<WorkerId> = self.brake(condemned, state).into_iter().collect();
+        condemned.extend(self.condemned.drain(..));
+        let condemned: Vec<WorkerId> = condemned.into_iter().collect();
+        self.condemned.clone_from(&condemned);
         for id in &condemned {
             if let Some(line) = self.workers.get_mut(id) {
                 line.condemned = true;
@@ -38,7 +54,7 @@ impl Leader {
         tracing::info!(epoch = %self.epoch, condemned = condemned.len(), "recovery is complete");
         let epoch = self.epoch;
         self.propose(
-            Pending::Complete(condemned.clone()),
+            Pending::Complete,
             Command::CompleteRecovery { epoch, condemned },
         );
     }

@@ -106,6 +106,10 @@ impl Play {
     }
 
     fn register(&mut self) -> AppId {
+        self.register_with(None, Vec::new())
+    }
+
+    fn register_with(&mut self, target: Option<u32>, payload: Vec<u8>) -> AppId {
         let key = self.key();
         let profile = ResourceProfile {
             id: 0,
@@ -113,10 +117,7 @@ impl Play {
             memory_mib: 64,
             named: BTreeMap::new(),
         };
-        let wanted = ProfileRequest {
-            profile,
-            target: None,
-        };
+        let wanted = ProfileRequest { profile, target };
         let description = ApplicationDescription {
             name: "test".to_owned(),
             launch: Launch {
@@ -129,7 +130,7 @@ impl Play {
             run_to_completion: false,
             owner: None,
             ui_url: String::new(),
-            payload: Vec::new(),
+            payload,
         };
         let request = Request::RegisterApplication { description };
         match self.commit(Command::Client { key, request }) {
@@ -684,4 +685,236 @@ fn an_application_that_sends_but_has_not_answered_is_asked_again_until_it_does()
     play.take(Input::AppHeartbeat(1));
     play.act();
     assert_eq!(play.told, []);
+}
+
+#[test]
+fn a_leader_without_a_quorum_says_nothing_of_an_application_that_it_does_not_know() {
+    let mut play = Play::new();
+    play.quorum = false;
+    play.pass(2);
+    let app: AppId = "app-20261121110000-0007".parse().unwrap();
+    play.take(Input::AppOpened(1, app));
+    play.pass(2);
+    let ended = |told: &(SessionId, _)| matches!(told.1, to_application::Message::Ended(_));
+    assert!(!play.told.iter().any(ended), "{:?}", play.told);
+    play.quorum = true;
+    play.pass(1);
+    assert_eq!(play.told.iter().filter(|told| ended(told)).count(), 1);
+}
+
+#[test]
+fn a_worker_that_was_declared_lost_and_heartbeats_on_the_same_stream_is_asked_again() {
+    let mut play = Play::new();
+    play.attach(1, "a");
+    play.pass(61);
+    assert!(
+        !play
+            .state
+            .workers
+            .values()
+            .all(vesta_core::Worker::is_alive)
+    );
+    play.said.clear();
+    play.pass_with(1, &[1]);
+    let asked = |said: &(SessionId, _)| matches!(said.1, to_worker::Message::MasterChanged(_));
+    assert!(play.said.iter().any(asked), "{:?}", play.said);
+    assert!(play.orders().is_empty(), "a DEAD worker is ordered nothing");
+    play.report(1, "a", Vec::new());
+    assert!(
+        play.state
+            .workers
+            .values()
+            .all(vesta_core::Worker::is_alive)
+    );
+}
+
+#[test]
+fn a_fleet_that_falls_silent_one_by_one_is_not_lost_before_two_timeouts() {
+    let mut play = Play::new();
+    let names: Vec<String> = (0..20).map(|number| format!("w{number:02}")).collect();
+    for (session, name) in (1..).zip(&names) {
+        play.attach(session, name);
+    }
+    // Their last heartbeats are 200 ms apart.
+    for session in 1..=20 {
+        play.take(Input::WorkerHeartbeat(session, 1));
+        play.ms += 200;
+        play.act();
+    }
+    play.pass(110);
+    assert!(
+        play.state
+            .workers
+            .values()
+            .all(vesta_core::Worker::is_alive)
+    );
+    play.pass(20);
+    assert!(
+        !play
+            .state
+            .workers
+            .values()
+            .any(vesta_core::Worker::is_alive)
+    );
+}
+
+#[test]
+fn while_the_fate_of_a_verdict_is_unknown_its_worker_is_neither_confirmed_nor_ordered() {
+    let mut play = Play::new();
+    play.attach(1, "a");
+    play.submit();
+    play.act();
+    play.orders();
+    // The verdict is proposed; nothing says what became of it.
+    let verdict = loop {
+        play.ms += 100;
+        let now = play.now();
+        let outputs = play.leader.act(now, &play.state);
+        let proposed = outputs.into_iter().find_map(|output| match output {
+            Output::Propose(ticket, command) => Some((ticket, command)),
+            _ => None,
+        });
+        if let Some(proposed) = proposed {
+            break proposed;
+        }
+    };
+    assert!(matches!(verdict.1, Command::LoseWorkers { .. }));
+    play.take(Input::Proposed(verdict.0, None));
+    // The worker is back, and is told nothing.
+    play.take(Input::WorkerHeartbeat(1, 7));
+    play.said.clear();
+    let now = play.now();
+    let outputs = play.leader.act(now, &play.state);
+    let again: Vec<&Command> = outputs
+        .iter()
+        .filter_map(|output| match output {
+            Output::Propose(_, command) => Some(command),
+            Output::ToWorker(_, message) => panic!("{message:?}"),
+            Output::ToApp(..) => None,
+        })
+        .collect();
+    assert_eq!(again, [&verdict.1], "the same verdict, to learn its fate");
+    play.commit(verdict.1).unwrap();
+    assert!(
+        !play
+            .state
+            .workers
+            .values()
+            .all(vesta_core::Worker::is_alive)
+    );
+}
+
+#[test]
+fn recovery_completes_on_time_though_a_confirmed_worker_never_stops_reporting() {
+    let mut play = Play::new();
+    play.attach(1, "a");
+    play.attach(2, "b");
+    for _ in 0..2 {
+        play.submit();
+    }
+    play.act();
+    play.fail_over(2);
+    play.take(Input::WorkerOpened(2, worker("b")));
+    play.report(2, "b", Vec::new());
+    // Something that `b` says is in flight at every step: it is never answered.
+    let instance = play
+        .state
+        .placed_on(&worker("b").id)
+        .into_iter()
+        .map(|(instance, _)| instance)
+        .next()
+        .unwrap();
+    let running = InstanceReport {
+        instance,
+        status: InstanceStatus::Running {
+            pid: 7,
+            since: Timestamp(START),
+        },
+        restart: 0,
+    };
+    let report = WorkerReport {
+        epoch: play.state.epoch,
+        description: worker("b"),
+        reports: vec![running],
+        stale_orders: 0,
+    };
+    play.take(Input::WorkerReport(2, report));
+    for _ in 0..700 {
+        play.ms += 100;
+        let now = play.now();
+        for output in play.leader.act(now, &play.state) {
+            if let Output::Propose(_, command) = output
+                && matches!(command, Command::CompleteRecovery { .. })
+            {
+                return;
+            }
+        }
+    }
+    panic!("recovery was never completed");
+}
+
+#[test]
+fn an_opening_that_arrives_after_that_of_a_newer_session_changes_nothing() {
+    let mut play = Play::new();
+    play.take(Input::WorkerOpened(3, worker("a")));
+    play.take(Input::WorkerOpened(2, worker("a")));
+    play.take(Input::WorkerClosed(2));
+    play.report(3, "a", Vec::new());
+    assert!(
+        play.state
+            .workers
+            .values()
+            .all(vesta_core::Worker::is_alive)
+    );
+    assert_eq!(play.state.workers.len(), 1);
+}
+
+#[test]
+fn orders_leave_out_what_their_worker_has_and_never_grow_beyond_a_message() {
+    let mut play = Play::new();
+    let mut big = worker("a");
+    big.capacity.cores = 64;
+    big.capacity.memory_mib = 1 << 20;
+    let report = |play: &mut Play, reports| {
+        let report = WorkerReport {
+            epoch: play.state.epoch,
+            description: big.clone(),
+            reports,
+            stale_orders: 0,
+        };
+        play.take(Input::WorkerReport(1, report));
+        play.act();
+    };
+    play.take(Input::WorkerOpened(1, big.clone()));
+    report(&mut play, Vec::new());
+    play.register_with(Some(40), vec![7; 256 * 1024]);
+    play.act();
+    let mut started = BTreeMap::new();
+    loop {
+        let Some((_, orders)) = play.orders().pop() else {
+            break;
+        };
+        let bytes = prost::Message::encoded_len(&orders);
+        assert!(bytes < 5 << 20, "{bytes} bytes of orders");
+        let before = started.len();
+        for run in orders.run {
+            let instance = run.instance_id.parse().unwrap();
+            let status = InstanceStatus::Running {
+                pid: 1000 + u32::try_from(started.len()).unwrap(),
+                since: Timestamp(START),
+            };
+            let report = InstanceReport {
+                instance,
+                status,
+                restart: 0,
+            };
+            let twice = started.insert(run.instance_id, report);
+            assert_eq!(twice, None, "what it has is not ordered again");
+        }
+        if started.len() == before {
+            break;
+        }
+        report(&mut play, started.values().cloned().collect());
+    }
+    assert_eq!(started.len(), 40);
 }

@@ -34,6 +34,8 @@ pub(super) struct WorkerLine {
     pub(super) stale_orders: u64,
     /// Whether it is to be asked again with its next heartbeat.
     ask_again: bool,
+    /// What it has, by its newest report on this session; `None` before the first.
+    pub(super) has: Option<BTreeSet<InstanceId>>,
 }
 
 impl WorkerLine {
@@ -49,7 +51,17 @@ impl WorkerLine {
             ordered: None,
             stale_orders: 0,
             ask_again: false,
+            has: None,
         }
+    }
+
+    /// It as the state has it, unless that is DEAD or another life of it.
+    pub(super) fn known_in<'a>(&self, state: &'a ClusterState) -> Option<&'a Worker> {
+        let description = self.description.as_ref()?;
+        state.workers.get(&description.id).filter(|worker| {
+            worker.state != WorkerState::Dead
+                && worker.description.incarnation == description.incarnation
+        })
     }
 
     /// Whether it has said something that no entry has taken up yet.
@@ -89,7 +101,11 @@ impl Leader {
             .workers
             .entry(id.clone())
             .or_insert_with(|| WorkerLine::new(led));
-        // A new session closes the older one: what that still says counts for nothing.
+        // A new session closes the older one: what that still says counts for nothing. Ids ascend, so
+        // an opening that comes late is told from a new one.
+        if line.session.is_some_and(|newer| newer > session) {
+            return;
+        }
         if let Some(older) = line.session.replace(session)
             && older != session
         {
@@ -99,6 +115,7 @@ impl Leader {
         line.unconfirmed = None;
         line.report = None;
         line.ordered = None;
+        line.has = None;
         line.last_heard = led;
         self.sessions.insert(session, id);
         self.say_master_changed(session);
@@ -123,10 +140,11 @@ impl Leader {
         };
         line.last_heard = led;
         line.unconfirmed = Some((sequence, mono));
-        let answered = line.description.as_ref().is_some_and(|description| {
-            let known = state.workers.get(&description.id);
-            known.is_some_and(|worker| state.is_confirmed(worker))
-        });
+        // One that was declared lost and has kept its stream has not answered since.
+        let answered = line.has.is_some()
+            && line
+                .known_in(state)
+                .is_some_and(|worker| state.is_confirmed(worker));
         // It sends, and has not answered: it is asked again.
         if line.ask_again || (!answered && !line.has_unproposed()) {
             line.ask_again = false;
@@ -156,9 +174,12 @@ impl Leader {
             self.say_master_changed(session);
             return;
         }
+        let has = report.reports.iter().map(|report| report.instance.clone());
+        let has = has.collect();
         if let Some(ordered) = &mut line.ordered {
-            ordered.reported(&report.reports);
+            ordered.reported(&has);
         }
+        line.has = Some(has);
         line.description = Some(report.description.clone());
         line.report = Some(report);
     }
@@ -171,17 +192,12 @@ impl Leader {
     /// Confirms heartbeats: only when a quorum has acknowledged something sent after the heartbeat
     /// arrived, and only for a worker that the applied state has in this very life and not as DEAD.
     pub(super) fn confirm_heartbeats(&mut self, state: &ClusterState) {
-        for (id, line) in &mut self.workers {
+        for line in self.workers.values_mut() {
             let (Some(session), Some((sequence, arrived))) = (line.session, line.unconfirmed)
             else {
                 continue;
             };
-            let known = state.workers.get(id).is_some_and(|worker| {
-                worker.state != WorkerState::Dead
-                    && line.description.as_ref().is_some_and(|description| {
-                        description.incarnation == worker.description.incarnation
-                    })
-            });
+            let known = line.known_in(state).is_some();
             if !known || line.condemned || !self.clock.acked_since(arrived) {
                 continue;
             }

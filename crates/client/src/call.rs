@@ -19,6 +19,9 @@ use crate::{ClientError, Refusal};
 pub(crate) enum Kind {
     /// Nothing: it can be repeated freely.
     Read,
+    /// Nothing, and a master's own "unavailable" is about what only a worker has: when every master
+    /// that answers says so, asking them all again would get the same.
+    WorkerRead,
     /// The write of this key: repeating it gets the answer of the first time.
     Write(SubmissionKey),
 }
@@ -28,11 +31,17 @@ pub(crate) enum Kind {
 pub(crate) enum Verdict {
     /// Nothing was done there: nobody was reached, or a master said so.
     NothingDone,
+    /// Nothing was done there, and never will be: whoever answers is no master's client port.
+    NoMaster,
     /// It may have been done.
     Lost,
     Refused(Refusal),
     NotAllowed,
 }
+
+/// Metadata key of the mark that masters put on each answer that is not the wanted one. A status
+/// without it was made up by the transport, or comes from a server that is no master.
+const ANSWERED: &str = "vesta-answered";
 
 /// With less time left than this no attempt is begun.
 const ATTEMPT_MIN: Duration = Duration::from_millis(50);
@@ -61,6 +70,9 @@ where
     let mut failures = BTreeMap::new();
     let mut may_be_done = false;
     loop {
+        // Whether it makes sense to ask all of them again.
+        let mut may_change = false;
+        let mut worker_away = false;
         for address in pool.candidates() {
             let left = end.saturating_duration_since(Instant::now());
             let is_certain = matches!(kind, Kind::Write(_)) && !may_be_done;
@@ -70,7 +82,7 @@ where
                 ATTEMPT_MIN
             };
             if left < least {
-                return Err(out_of_time(kind, may_be_done, &failures));
+                return Err(no_answer(kind, may_be_done, &failures, options));
             }
             let channel = match pool.channel(&address) {
                 Ok(channel) => channel,
@@ -100,35 +112,78 @@ where
                         message: status.message().into(),
                     });
                 }
-                Verdict::NothingDone => {}
-                Verdict::Lost => may_be_done = true,
+                Verdict::NothingDone => {
+                    may_change = true;
+                    worker_away |= is_answer(&status);
+                }
+                Verdict::NoMaster => {}
+                Verdict::Lost => {
+                    may_change = true;
+                    may_be_done = true;
+                }
             }
             tracing::debug!(master = %address, ?status, "an attempt failed");
             failures.insert(address, words(&status));
+        }
+        if matches!(kind, Kind::WorkerRead) && worker_away {
+            let message = listed(&failures);
+            return Err(ClientError::WorkerAway { message });
+        }
+        if !may_change {
+            return Err(no_answer(kind, may_be_done, &failures, options));
         }
         sleep(backoff.pause()).await;
     }
 }
 
-fn out_of_time(kind: Kind, may_be_done: bool, failures: &BTreeMap<String, String>) -> ClientError {
+/// What each master did instead of answering.
+fn listed(failures: &BTreeMap<String, String>) -> String {
     let each = failures
         .iter()
-        .map(|(address, failure)| format!("{address}: {failure}"));
-    let message = each.collect::<Vec<_>>().join("; ");
+        .map(|(address, failure)| format!("{address} {failure}"));
+    each.collect::<Vec<_>>().join("; ")
+}
+
+fn no_answer(
+    kind: Kind,
+    may_be_done: bool,
+    failures: &BTreeMap<String, String>,
+    options: &ClientOptions,
+) -> ClientError {
+    let tried = if failures.is_empty() {
+        format!("{:?} is too little time to ask one", options.deadline)
+    } else {
+        listed(failures)
+    };
     match kind {
-        Kind::Write(key) if may_be_done => ClientError::Unknown { key, message },
-        _ => ClientError::Unavailable { message },
+        Kind::Write(key) if may_be_done => ClientError::Unknown {
+            key,
+            message: tried,
+        },
+        Kind::Write(_) => ClientError::Unavailable {
+            message: format!("nothing was done; {tried}"),
+        },
+        Kind::Read | Kind::WorkerRead => ClientError::Unavailable { message: tried },
     }
 }
 
-/// What a failed attempt means. A status that a master sent has no source; one that the transport
-/// made up has.
+/// Whether a master said this, and not the transport or another server.
+fn is_answer(status: &Status) -> bool {
+    status.metadata().contains_key(ANSWERED)
+}
+
+/// What a failed attempt means.
 pub(crate) fn judge(status: &Status) -> Verdict {
     if never_connected(status) {
         return Verdict::NothingDone;
     }
-    if status.source().is_some() {
-        return Verdict::Lost;
+    if !is_answer(status) {
+        // A server that has no such service has done nothing. Of anything else a proxy may have sent
+        // the request on before it, or the connection, failed.
+        return match (status.code(), status.source()) {
+            (Code::Unimplemented, None) => Verdict::NoMaster,
+            _ => Verdict::Lost,
+        };
     }
     match status.code() {
         Code::Unavailable => Verdict::NothingDone,
@@ -154,11 +209,28 @@ fn never_connected(status: &Status) -> bool {
     sources(status).any(|error| error.is::<tonic::ConnectError>())
 }
 
-/// The failure for people: the innermost cause of a broken transport says most.
+/// The failure for people, behind the master's address: the innermost cause of a broken transport says
+/// most.
 fn words(status: &Status) -> String {
-    match sources(status).last() {
-        Some(cause) => cause.to_string(),
-        None => status.message().to_owned(),
+    let innermost = sources(status).last();
+    match (innermost, status.code()) {
+        (Some(cause), _) => match cause.to_string() {
+            cause if cause.starts_with("failed to lookup address") => {
+                format!("can't be resolved: {cause}")
+            }
+            cause if never_connected(status) => format!("can't be reached: {cause}"),
+            cause => format!("broke off: {cause}"),
+        },
+        (None, _) if is_answer(status) => format!("says: {}", status.message()),
+        (None, Code::Unimplemented) => {
+            "is not a client port of a Vesta master (its Raft port?)".to_owned()
+        }
+        // This client's own word about an attempt.
+        (None, Code::DeadlineExceeded) => "gave no answer in time".to_owned(),
+        (None, code) => format!(
+            "answered, and not as a client port of a Vesta master does ({code:?}: {})",
+            status.message()
+        ),
     }
 }
 
@@ -175,12 +247,19 @@ fn sources(status: &Status) -> impl Iterator<Item = &(dyn Error + 'static)> {
 mod tests {
     use super::*;
 
+    fn marked(status: Status) -> Status {
+        let mut status = status;
+        let mark = tonic::metadata::MetadataValue::from_static("1");
+        status.metadata_mut().insert(ANSWERED, mark);
+        status
+    }
+
     #[test]
     fn only_a_master_s_own_unavailable_means_that_nothing_was_done() {
-        assert_eq!(
-            judge(&Status::unavailable("no leader")),
-            Verdict::NothingDone
-        );
+        let unavailable = Status::unavailable("no leader");
+        assert_eq!(judge(&marked(unavailable.clone())), Verdict::NothingDone);
+        // A proxy's: it may have sent the request on.
+        assert_eq!(judge(&unavailable), Verdict::Lost);
         let broken = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
         assert_eq!(judge(&Status::from_error(Box::new(broken))), Verdict::Lost);
         let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
@@ -201,6 +280,22 @@ mod tests {
         ];
         for code in open {
             assert_eq!(judge(&Status::new(code, "")), Verdict::Lost, "{code:?}");
+            let marked = marked(Status::new(code, ""));
+            assert_eq!(judge(&marked), Verdict::Lost, "{code:?}");
         }
+    }
+
+    #[test]
+    fn a_server_that_is_no_master_refuses_nothing_in_a_master_s_name() {
+        let raft_port = Status::unimplemented("");
+        assert_eq!(judge(&raft_port), Verdict::NoMaster);
+        assert!(words(&raft_port).contains("not a client port of a Vesta master"));
+        let other = Status::not_found("no such path");
+        assert_eq!(judge(&other), Verdict::Lost);
+        let said = words(&other);
+        assert!(
+            said.contains("client port") && said.contains("no such path"),
+            "{said}"
+        );
     }
 }

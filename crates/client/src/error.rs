@@ -40,6 +40,13 @@ pub enum ClientError {
         /// What each master did instead.
         message: String,
     },
+    /// Masters answered, and none of them reaches the worker that has what was asked for. Nothing was
+    /// done; a later try may get it.
+    #[error("no master reaches its worker now: {message}")]
+    WorkerAway {
+        /// What each master said.
+        message: String,
+    },
     /// The request may have reached a master and no answer came: it is done, or will be, or never
     /// will. Whoever asks with `key`, or sends the same request with it again, learns which.
     #[error("the outcome is not known; the key to ask with is {key} ({message})")]
@@ -52,11 +59,14 @@ pub enum ClientError {
 }
 
 impl ClientError {
-    /// Whether the same call may get an answer later: no quorum, no leader, nobody reached.
+    /// Whether the same call may get an answer later: no quorum, no leader, nobody reached, a worker
+    /// away.
     pub fn is_passing(&self) -> bool {
         matches!(
             self,
-            ClientError::Unavailable { .. } | ClientError::Unknown { .. }
+            ClientError::Unavailable { .. }
+                | ClientError::WorkerAway { .. }
+                | ClientError::Unknown { .. }
         )
     }
 }

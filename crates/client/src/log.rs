@@ -37,21 +37,21 @@ impl Client {
     /// Begins to read a log.
     ///
     /// `stderr` chooses standard error over standard output, `follow` goes on until the instance has
-    /// ended, `tail_bytes` begins so many bytes before the present end (0: at the start).
+    /// ended, `tail` begins so many bytes before the present end instead of at the start.
     ///
     /// # Errors
-    /// See [`ClientError`]; never `Unknown`.
+    /// See [`ClientError`]; never `Unknown`. `WorkerAway` as soon as masters answered and none of them
+    /// reaches the worker.
     pub async fn read_log(
         &self,
         source: &LogSource,
         stderr: bool,
         follow: bool,
-        tail_bytes: u64,
+        tail: Option<u64>,
     ) -> Result<LogStream, ClientError> {
         let mut request = proto::ReadLogRequest {
             stderr,
             follow,
-            tail_bytes,
             ..proto::ReadLogRequest::default()
         };
         match source {
@@ -62,6 +62,10 @@ impl Client {
             }
         }
         let instance = self.instance(&request).await?;
+        // One read of a tail is bounded, and none of it can be asked for: so it begins at an offset.
+        if let Some(tail) = tail {
+            request.offset = self.log_size(&request).await?.saturating_sub(tail);
+        }
         let stream = self.open_log(&request).await?;
         Ok(LogStream {
             client: self.clone(),
@@ -79,7 +83,26 @@ impl Client {
             let request = request.clone();
             async move { stub(channel).read_log(request).await }
         };
-        call(self.pool(), self.options(), Kind::Read, send).await
+        call(self.pool(), self.options(), Kind::WorkerRead, send).await
+    }
+
+    /// How many bytes a log has now.
+    async fn log_size(&self, request: &proto::ReadLogRequest) -> Result<u64, ClientError> {
+        let request = proto::ReadLogRequest {
+            follow: false,
+            tail_bytes: 1,
+            ..request.clone()
+        };
+        let stream = self.open_log(&request).await?;
+        let mut log = LogStream {
+            client: self.clone(),
+            request,
+            stream,
+            instance: None,
+        };
+        // Its last byte, and where that ends; an empty log has none.
+        while log.next().await?.is_some() {}
+        Ok(log.request.offset)
     }
 
     /// The current or last instance of a driver; none for executors, which have only one.
@@ -172,6 +195,8 @@ fn refusal(status: &tonic::Status) -> Option<ClientError> {
     match crate::call::judge(status) {
         crate::call::Verdict::Refused(reason) => Some(ClientError::Refused { reason, message }),
         crate::call::Verdict::NotAllowed => Some(ClientError::NotAllowed { message }),
-        crate::call::Verdict::NothingDone | crate::call::Verdict::Lost => None,
+        crate::call::Verdict::NothingDone
+        | crate::call::Verdict::NoMaster
+        | crate::call::Verdict::Lost => None,
     }
 }

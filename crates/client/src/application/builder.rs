@@ -189,12 +189,37 @@ impl ApplicationBuilder {
     ) -> Result<(ApplicationClient, mpsc::Receiver<ApplicationEvent>), ClientError> {
         let client = Client::with_options(&self.masters, self.options.clone());
         let request = self.request();
-        let reply: RegisterReply =
-            super::client::persist(&client, self.key, "the registration", |channel| {
-                let request = request.clone();
-                async move { super::client::stub(channel).register(request).await }
-            })
-            .await?;
+        let send = |channel| {
+            let request = request.clone();
+            async move { super::client::stub(channel).register(request).await }
+        };
+        let reply = super::client::persist(&client, self.key, "the registration", send).await?;
+        self.follow(client, reply)
+    }
+
+    /// As [`ApplicationBuilder::register`], but gives up when the deadline of its options is over.
+    ///
+    /// # Errors
+    /// See [`ClientError`]. After `Unknown` the application may be registered; nobody holds it then, so
+    /// it ends when its lease is over.
+    pub async fn register_in_time(
+        self,
+    ) -> Result<(ApplicationClient, mpsc::Receiver<ApplicationEvent>), ClientError> {
+        let client = Client::with_options(&self.masters, self.options.clone());
+        let request = self.request();
+        let send = |channel| {
+            let request = request.clone();
+            async move { super::client::stub(channel).register(request).await }
+        };
+        let reply = client.write(self.key, send).await?;
+        self.follow(client, reply)
+    }
+
+    fn follow(
+        self,
+        client: Client,
+        reply: RegisterReply,
+    ) -> Result<(ApplicationClient, mpsc::Receiver<ApplicationEvent>), ClientError> {
         let app = reply
             .app_id
             .parse()

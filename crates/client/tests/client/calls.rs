@@ -151,6 +151,27 @@ async fn running_out_of_time_does_not_make_a_certain_outcome_unknown() {
     );
 }
 
+/// A gRPC server of another kind: the port on which masters talk Raft, say.
+#[tokio::test]
+async fn a_port_that_is_no_master_s_is_passed_over_and_named_if_nobody_else_answers() {
+    let cluster = Cluster::default();
+    let (foreign, master) = (Master::foreign(), Master::start(&cluster));
+    let client = Client::with_options(&list([&foreign, &master]), options(10_000));
+    client.submit_driver(new_key(), &driver()).await.unwrap();
+
+    let client = Client::with_options(&list([&foreign]), options(60_000));
+    let driver = driver();
+    let submission = client.submit_driver(new_key(), &driver);
+    match soon("an answer at once", submission).await {
+        Err(ClientError::Unavailable { message }) => {
+            let port = format!("{} is not a client port", foreign.address);
+            assert!(message.contains(&port), "{message}");
+            assert!(message.contains("nothing was done"), "{message}");
+        }
+        other => panic!("unavailable was wanted: {other:?}"),
+    }
+}
+
 #[tokio::test]
 async fn a_write_is_put_off_until_there_is_a_leader() {
     let cluster = Cluster::default();

@@ -70,6 +70,7 @@ struct Inner {
     session: Mutex<Option<Session>>,
     /// Bytes of a log after which its stream breaks.
     break_log_after: Mutex<Option<usize>>,
+    worker_away: Mutex<bool>,
 }
 
 #[derive(Debug)]
@@ -87,6 +88,26 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Master {
     pub fn start(cluster: &Cluster) -> Master {
+        let services = |service: Service| {
+            Server::builder()
+                .add_service(client_server::ClientServer::new(service.clone()))
+                .add_service(app::application_server::ApplicationServer::new(service))
+        };
+        Master::serving(cluster, services)
+    }
+
+    /// A gRPC server that is no master, or a master's port that is not for clients.
+    pub fn foreign() -> Master {
+        Master::serving(&Cluster::default(), |_| {
+            let no_service = tonic::service::Routes::default();
+            Server::builder().add_routes(no_service)
+        })
+    }
+
+    fn serving(
+        cluster: &Cluster,
+        services: impl FnOnce(Service) -> tonic::transport::server::Router,
+    ) -> Master {
         let inner = Arc::new(Inner {
             cluster: cluster.clone(),
             mode: Mutex::default(),
@@ -94,6 +115,7 @@ impl Master {
             heard: Mutex::default(),
             session: Mutex::default(),
             break_log_after: Mutex::default(),
+            worker_away: Mutex::default(),
         });
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -103,12 +125,10 @@ impl Master {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         listener.set_nonblocking(true).unwrap();
-        let service = Service(inner.clone());
+        let router = services(Service(inner.clone()));
         runtime.spawn(async move {
             let listener = TcpListener::from_std(listener).unwrap();
-            Server::builder()
-                .add_service(client_server::ClientServer::new(service.clone()))
-                .add_service(app::application_server::ApplicationServer::new(service))
+            router
                 .serve_with_incoming(TcpListenerStream::new(listener))
                 .await
                 .unwrap();
@@ -140,6 +160,11 @@ impl Master {
 
     pub fn break_log_after(&self, bytes: usize) {
         *lock(&self.inner.break_log_after) = Some(bytes);
+    }
+
+    /// From now on it has no stream of the worker that has the log.
+    pub fn lose_worker(&self) {
+        *lock(&self.inner.worker_away) = true;
     }
 
     /// Sends on the application's session, which must be open.
@@ -182,6 +207,13 @@ impl Drop for Master {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// A master's own word: it carries the mark that masters put on theirs.
+fn marked(mut status: Status) -> Status {
+    let mark = tonic::metadata::MetadataValue::from_static("1");
+    status.metadata_mut().insert("vesta-answered", mark);
+    status
 }
 
 /// Waits until `condition` holds, and fails naming `what` when it takes too long.
@@ -233,7 +265,7 @@ impl Service {
             tokio::time::sleep(*pause).await;
         }
         if let Mode::Says(status) | Mode::Holds(_, status) = mode {
-            return Err(status);
+            return Err(marked(status));
         }
         let answer = done(&mut lock(&self.0.cluster));
         if matches!(mode, Mode::Hangs) {
@@ -250,7 +282,7 @@ impl Service {
         lock(&self.0.calls).push(call);
         let mode = lock(&self.0.mode).clone();
         let read = match mode {
-            Mode::Says(status) | Mode::Holds(_, status) => return Err(status),
+            Mode::Says(status) | Mode::Holds(_, status) => return Err(marked(status)),
             Mode::Hangs => std::future::pending().await,
             Mode::Answers => proto::ReadPoint {
                 index: 100,
@@ -343,6 +375,9 @@ impl client_server::Client for Service {
         request: Request<proto::ReadLogRequest>,
     ) -> Result<Response<Self::ReadLogStream>, Status> {
         lock(&self.0.calls).push("log");
+        if *lock(&self.0.worker_away) {
+            return Err(marked(Status::unavailable("worker-1 has no stream to me")));
+        }
         let request = request.into_inner();
         let log = lock(&self.0.cluster).log.clone();
         let begin = match request.tail_bytes {
@@ -354,7 +389,9 @@ impl client_server::Client for Service {
             let offset = begin + number * 3;
             let broken = lock(&self.0.break_log_after).is_some_and(|after| offset >= after);
             if broken {
-                parts.push(Err(Status::unavailable("the worker's session broke")));
+                parts.push(Err(marked(Status::unavailable(
+                    "the worker's session broke",
+                ))));
                 break;
             }
             parts.push(Ok(proto::ReadLogReply {

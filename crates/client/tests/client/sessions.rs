@@ -93,6 +93,21 @@ async fn a_registration_whose_answer_never_came_registers_once() {
 }
 
 #[tokio::test]
+async fn a_registration_in_time_gives_up_and_names_whom_it_tried() {
+    let mut gone = Master::start(&Cluster::default());
+    let masters = list([&gone]);
+    gone.kill();
+    let builder = application(masters.clone()).options(options(300));
+    let error = soon("an end", builder.register_in_time())
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains(&masters.addresses()[0]),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn a_registration_that_is_refused_says_so() {
     let master = Master::start(&Cluster::default());
     master.set(Mode::Says(Status::invalid_argument(

@@ -10,14 +10,15 @@ use crate::exit::Failure;
 /// Writes bytes to standard output as they are.
 ///
 /// # Errors
-/// `OutputClosed` when nobody reads on.
+/// `OutputClosed` when nobody reads on; `Unavailable` when it can't be written: whoever wanted to know
+/// does not.
 pub fn bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     out.write_all(bytes)
         .and_then(|()| out.flush())
         .map_err(|error| match error.kind() {
             io::ErrorKind::BrokenPipe => Failure::OutputClosed,
-            _ => Failure::Refused(format!("standard output can't be written to: {error}")),
+            _ => Failure::Unavailable(format!("standard output can't be written to: {error}")),
         })
 }
 
@@ -50,12 +51,14 @@ pub fn warn_if_stale(read: Option<&ReadPoint>) {
     if let Some(read) = read
         && read.stale
     {
+        let age = read.age_ms.map_or_else(
+            || "of unknown age".to_owned(),
+            |age| format!("{:.1} s old", age as f64 / 1000.0),
+        );
         say(&format!(
-            "warning: no quorum answered. This is what {} has, of log index {}, {:.1} s old; \
+            "warning: no quorum answered. This is what {} has, of log index {}, {age}; \
              --consistent refuses such answers",
-            read.answered_by,
-            read.index,
-            read.age_ms as f64 / 1000.0
+            read.answered_by, read.index,
         ));
     }
 }

@@ -125,7 +125,10 @@ pub fn workers(workers: &[Worker]) -> String {
             ),
             worker.drivers.to_string(),
             worker.executors.to_string(),
-            format!("{:.1} s ago", worker.last_heard_ms as f64 / 1000.0),
+            worker.last_heard_ms.map_or_else(
+                || "-".to_owned(),
+                |ms| format!("{:.1} s ago", ms as f64 / 1000.0),
+            ),
             worker_notes(worker),
         ]
     };

@@ -25,12 +25,12 @@ impl Currency {
             .expect("nothing panics while it holds this lock") = Some(Instant::now());
     }
 
-    fn age(&self) -> Duration {
+    fn age(&self) -> Option<Duration> {
         let last = *self
             .0
             .lock()
             .expect("nothing panics while it holds this lock");
-        last.map_or(Duration::MAX, |last| last.elapsed())
+        last.map(|last| last.elapsed())
     }
 }
 
@@ -54,15 +54,17 @@ impl Context {
             Err(_) => true,
         };
         let age = if stale {
-            self.currency.age()
+            let heard = self.node.leader_heard().map(|heard| heard.elapsed());
+            let known = [self.currency.age(), heard];
+            known.into_iter().flatten().min()
         } else {
-            Duration::ZERO
+            Some(Duration::ZERO)
         };
         let state = self.shared.state();
         Ok(ReadPoint {
             index: state.applied,
             stale,
-            age_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
+            age_ms: age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
             epoch: state.epoch.0,
             answered_by: self.config.node.client_addr.clone(),
         })

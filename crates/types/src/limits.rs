@@ -49,6 +49,11 @@ pub const DEAD_WORKER_AGE: Duration = Duration::from_secs(16 * 60);
 /// Longest text for people that the state keeps of what a worker or client said, in bytes.
 pub const TEXT_BYTES_MAX: usize = 1_024;
 
+/// The longest report of a worker in bytes, about: it becomes one entry of the log, with room for the
+/// rest of that. One that does not fit would be tried for ever; the ends that are left out follow when
+/// those before them are acknowledged.
+pub const REPORT_BYTES_MAX: usize = 768 * 1024;
+
 /// Instances in one report of a worker.
 pub const REPORTS_MAX: usize = 10_000;
 

@@ -127,12 +127,13 @@ impl Applying<'_> {
     }
 
     fn free_driver(&mut self, id: &DriverId) {
-        let placement = self
-            .state
-            .drivers
-            .get_mut(id)
-            .and_then(|driver| driver.placement.take());
-        let Some(placement) = placement else { return };
+        let Some(driver) = self.state.drivers.get_mut(id) else {
+            return;
+        };
+        let Some(placement) = driver.placement.take() else {
+            return;
+        };
+        driver.last_placement = Some(placement.clone());
         if let Some(worker) = self.state.workers.get_mut(&placement.worker) {
             worker.drivers.remove(id);
             worker.booked.remove(&placement.booking);

@@ -75,6 +75,7 @@ impl Applying<'_> {
         driver.state = state;
         driver.attempt = attempt;
         driver.last_worker = Some(to.0.clone());
+        driver.last_placement = None;
         driver.message.clear();
         driver.placement = Some(DriverPlacement {
             worker: to.0.clone(),

@@ -61,6 +61,7 @@ impl Applying<'_> {
             attempt: 0,
             ticket,
             placement: None,
+            last_placement: None,
             last_worker: None,
             kill_requested: false,
             submitted: self.now,

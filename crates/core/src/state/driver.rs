@@ -40,6 +40,8 @@ pub struct Driver {
     pub ticket: u64,
     /// The current attempt, while it is placed.
     pub placement: Option<DriverPlacement>,
+    /// The last attempt, once it is over and until there is another.
+    pub last_placement: Option<DriverPlacement>,
     /// Where the current or last attempt was placed.
     pub last_worker: Option<WorkerId>,
     /// Whether its end was asked for. Durable: whoever leads carries it out.

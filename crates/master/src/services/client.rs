@@ -12,16 +12,16 @@ use vesta_proto::client::{
     FindKeyReply, FindKeyRequest, GetApplicationReply, GetApplicationRequest, GetDriverReply,
     GetDriverRequest, KillApplicationRequest, KillDriverRequest, KillReply, ListApplicationsReply,
     ListDriversReply, ListFailoversReply, ListMastersReply, ListRequest, ListWorkersReply,
-    ReadLogReply, ReadLogRequest, SubmitDriverReply, SubmitDriverRequest,
+    ReadLogReply, ReadLogRequest, ReadPoint, SubmitDriverReply, SubmitDriverRequest,
 };
 use vesta_proto::{checks, client_convert};
-use vesta_types::limits::MESSAGE_BYTES_MAX;
+use vesta_types::limits::{MESSAGE_BYTES_MAX, TEXT_BYTES_MAX};
 
 use super::forward::{Route, here_or_leader};
 use super::{logs, masters, status, views};
 use crate::context::Context;
 
-/// Objects in one list, unless the client asks for fewer.
+/// Objects in one list, the newest, unless the client asks for fewer.
 const LIST_MAX: usize = 1_000;
 
 /// The service.
@@ -108,6 +108,43 @@ impl ClientService {
     }
 }
 
+/// There is no such thing; or, without a quorum, nothing here: another master may know it.
+fn unknown(id: &impl std::fmt::Display, what: &str, read: &ReadPoint) -> Status {
+    if read.stale {
+        let known = read
+            .age_ms
+            .map_or_else(String::new, |age| format!(", {age} ms old"));
+        return status::unavailable(format!(
+            "no quorum answered, and what this master has, of log index {}{known}, has no {what} {id}",
+            read.index
+        ));
+    }
+    status::not_found(format!("{id}: no such {what}, or it ended long ago"))
+}
+
+/// Of what comes newest first, as much as one message has room for, the oldest first. The list's total
+/// tells that there is more.
+fn fitting<T: prost::Message>(items: impl Iterator<Item = T>) -> Vec<T> {
+    let mut bytes = 0;
+    let fits = |item: &T| {
+        bytes += item.encoded_len() + 16;
+        bytes <= MESSAGE_BYTES_MAX * 3 / 4
+    };
+    let mut fitting: Vec<T> = items.take_while(fits).collect();
+    fitting.reverse();
+    fitting
+}
+
+/// Cuts a text that is as long as its user likes; alone, the object shows all of it.
+fn cut(text: &mut String) {
+    if text.len() > TEXT_BYTES_MAX {
+        let mut ends = (0..=TEXT_BYTES_MAX).rev();
+        let end = ends.find(|end| text.is_char_boundary(*end));
+        text.truncate(end.unwrap_or_default());
+        text.push('…');
+    }
+}
+
 fn limit(request: &ListRequest) -> usize {
     match usize::try_from(request.limit) {
         Ok(wanted) if wanted > 0 => wanted.min(LIST_MAX),
@@ -151,9 +188,8 @@ impl Client for ClientService {
         let id = checks::driver_id(&request.driver_id).map_err(|error| status::invalid(&error))?;
         let read = self.0.read_point(request.consistent).await?;
         let state = self.0.shared.state();
-        let driver = state.drivers.get(&id).ok_or_else(|| {
-            status::not_found(format!("{id}: no such driver, or it ended long ago"))
-        })?;
+        let driver = state.drivers.get(&id);
+        let driver = driver.ok_or_else(|| unknown(&id, "driver", &read))?;
         let driver = views::driver(&state, &self.0.config.policy, driver);
         Ok(Response::new(GetDriverReply {
             driver: Some(driver),
@@ -169,9 +205,8 @@ impl Client for ClientService {
         let id = checks::app_id(&request.app_id).map_err(|error| status::invalid(&error))?;
         let read = self.0.read_point(request.consistent).await?;
         let state = self.0.shared.state();
-        let app = state.applications.get(&id).ok_or_else(|| {
-            status::not_found(format!("{id}: no such application, or it ended long ago"))
-        })?;
+        let app = state.applications.get(&id);
+        let app = app.ok_or_else(|| unknown(&id, "application", &read))?;
         let application = views::application(&state, &self.0.config.policy, app);
         Ok(Response::new(GetApplicationReply {
             application: Some(application),
@@ -190,13 +225,16 @@ impl Client for ClientService {
             state
                 .drivers
                 .values()
+                .rev()
                 .filter(|it| request.ended || !it.state.is_final())
         };
-        let drivers = wanted().take(limit(&request));
+        let drivers = wanted().take(limit(&request)).map(|it| {
+            let mut driver = views::driver(&state, &self.0.config.policy, it);
+            cut(&mut driver.command);
+            driver
+        });
         Ok(Response::new(ListDriversReply {
-            drivers: drivers
-                .map(|it| views::driver(&state, &self.0.config.policy, it))
-                .collect(),
+            drivers: fitting(drivers),
             read: Some(read),
             total: wanted().count() as u64,
         }))
@@ -213,13 +251,16 @@ impl Client for ClientService {
             state
                 .applications
                 .values()
+                .rev()
                 .filter(|it| request.ended || !it.state.is_final())
         };
-        let applications = wanted().take(limit(&request));
+        let applications = wanted().take(limit(&request)).map(|it| {
+            let mut application = views::application(&state, &self.0.config.policy, it);
+            application.executors.retain(|executor| !executor.ended);
+            application
+        });
         Ok(Response::new(ListApplicationsReply {
-            applications: applications
-                .map(|it| views::application(&state, &self.0.config.policy, it))
-                .collect(),
+            applications: fitting(applications),
             read: Some(read),
             total: wanted().count() as u64,
         }))

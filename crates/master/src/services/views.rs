@@ -19,7 +19,9 @@ pub fn driver(state: &ClusterState, policy: &Policy, driver: &Driver) -> client:
         .cluster
         .filter(|_| driver.attempt > 0)
         .map(|cluster| InstanceId::driver(cluster, driver.id.clone(), driver.attempt));
+    let last = driver.last_placement.as_ref();
     let placement = driver.placement.as_ref();
+    let placement = placement.or_else(|| last.filter(|_| driver.state.is_final()));
     let applications = state.applications.values().filter(|app| {
         app.description
             .owner
@@ -113,7 +115,7 @@ pub fn worker(
     glance: Option<&WorkerGlance>,
 ) -> client::Worker {
     let description = &worker.description;
-    let silent = glance.map_or(0, |glance| glance.silent.as_millis());
+    let silent = glance.map(|glance| glance.silent.as_millis());
     client::Worker {
         id: description.id.to_string(),
         state: state.show_worker(worker).to_owned(),
@@ -125,7 +127,7 @@ pub fn worker(
         memory_used_mib: worker.booked.memory_mib,
         drivers: count(worker.drivers.len()),
         executors: count(worker.executors.len()),
-        last_heard_ms: u64::try_from(silent).unwrap_or(u64::MAX),
+        last_heard_ms: silent.map(|silent| u64::try_from(silent).unwrap_or(u64::MAX)),
         registered_ms: worker.registered.0,
         stopping: count(worker.stopping.len()),
         quarantined: count(worker.quarantined.len()),

@@ -134,6 +134,7 @@ fn submit(
         attempt: 0,
         ticket,
         placement: None,
+        last_placement: None,
         last_worker: None,
         kill_requested: false,
         submitted: Timestamp(0),

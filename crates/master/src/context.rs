@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use vesta_consensus::{Node, Role};
@@ -69,6 +70,23 @@ impl Context {
             .lock()
             .expect("nothing panics while it holds this lock")
             .clone()
+    }
+
+    /// Whether what a worker was ordered lapses there before it is declared lost, its clock being up to
+    /// a tenth wrong.
+    ///
+    /// # Errors
+    /// What would be right.
+    pub fn lapses_in_time(&self, order_ttl: Duration) -> Result<(), String> {
+        let timing = &self.config.timing;
+        let verdict = timing.worker_timeout.min(timing.recovery_timeout);
+        if order_ttl.mul_f64(1.1) <= verdict {
+            return Ok(());
+        }
+        Err(format!(
+            "the worker's order_ttl is {order_ttl:?}, and this master declares workers lost after \
+             {verdict:?}: order_ttl must be the masters' own"
+        ))
     }
 
     /// Client addresses of all masters, by node id.

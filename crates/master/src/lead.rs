@@ -68,6 +68,8 @@ struct Lead {
     /// When a leadership of its own ended.
     led_last: Option<Instant>,
     announced: Option<Announcement>,
+    /// Whether the log has it that nothing is heard of a leader.
+    told_silent: bool,
 }
 
 /// Runs until the process ends.
@@ -84,6 +86,7 @@ pub async fn run(context: Arc<Context>, mut events: mpsc::Receiver<Input>) {
         done,
         led_last: None,
         announced: None,
+        told_silent: false,
     };
     loop {
         let (input, done) = tokio::select! {
@@ -105,6 +108,7 @@ pub async fn run(context: Arc<Context>, mut events: mpsc::Receiver<Input>) {
         }
         lead.act(&now);
         lead.announce(&now);
+        lead.tell_silence(&now);
     }
 }
 
@@ -332,6 +336,25 @@ impl Lead {
         }
     }
 
+    /// For whoever reads a standby's log: nothing is heard of a leader, or one is heard again.
+    fn tell_silence(&mut self, status: &Status) {
+        let heard = self.context.node.leader_heard().max(self.led_last);
+        let leads = status.role == Role::Leader;
+        let silent = !leads
+            && heard.is_some_and(|heard| heard.elapsed() > self.context.config.timing.lease * 2);
+        if silent != self.told_silent {
+            self.told_silent = silent;
+            if silent {
+                tracing::warn!(
+                    leader = status.leader,
+                    "nothing is heard of a leader: no quorum, or this master is cut off"
+                );
+            } else {
+                tracing::info!(leader = status.leader, "a leader is heard again");
+            }
+        }
+    }
+
     fn show(&self, shown: Shown) {
         *self
             .context
@@ -355,7 +378,13 @@ impl Lead {
         if self.announced.as_ref() == Some(&now) {
             return;
         }
-        self.announced = Some(now);
+        let before = self.announced.replace(now);
+        if before.and_then(|before| before.leader) != status.leader {
+            match status.leader {
+                Some(leader) => tracing::info!(leader, term = status.term, "a leader is known"),
+                None => tracing::warn!(term = status.term, "no leader is known"),
+            }
+        }
         for (session, _) in self.context.sessions.workers() {
             let welcome = to_worker::Message::Welcome(self.context.worker_welcome());
             self.context.sessions.to_worker(session, welcome);

@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
-use vesta_consensus::{Node, ProposeError};
+use vesta_consensus::{COMMAND_BYTES_MAX, Node, ProposeError};
 use vesta_core::{Command, Entry, Reply, codec};
-use vesta_types::limits::PROPOSALS_MAX;
+use vesta_types::limits::{PROPOSALS_MAX, REPORT_BYTES_MAX};
 
 use crate::time;
+
+// A report becomes one entry.
+const _: () = assert!(REPORT_BYTES_MAX < COMMAND_BYTES_MAX);
 
 /// Why there is no reply.
 #[derive(Debug, thiserror::Error)]

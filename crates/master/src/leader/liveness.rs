@@ -13,6 +13,9 @@ const BRAKE_PERCENT: usize = 20;
 /// Fewer than this many workers may always be lost at once.
 const BRAKE_WORKERS: usize = 5;
 
+/// The most workers that one entry names, so that it is never too large for the log.
+pub(super) const VERDICT_WORKERS_MAX: usize = 1_000;
+
 /// What holds back a verdict over many workers at once.
 #[derive(Debug, Default)]
 pub(super) struct Brake {
@@ -40,6 +43,7 @@ impl Leader {
         for (workers, verdict) in std::mem::take(&mut self.unsettled) {
             self.propose(Pending::Lose(workers, verdict.clone()), verdict);
         }
+        self.take_leave(state);
         let led = self.clock.led();
         let timeout = self.timing.worker_timeout;
         let silent = self.workers.iter().filter(|(id, line)| {
@@ -48,26 +52,54 @@ impl Leader {
                 && led.saturating_sub(line.last_heard) > timeout
                 && is_in(state, id)
         });
+        let silent = silent.take(VERDICT_WORKERS_MAX);
         let silent: Vec<WorkerId> = silent.map(|(id, _)| id.clone()).collect();
         let lost = self.brake(silent, state);
-        if lost.is_empty() {
+        for id in &lost {
+            tracing::warn!(worker = %id, ?timeout, "a worker is lost: nothing was heard of it");
+        }
+        let cause = format!("nothing was heard of it for {} s", timeout.as_secs_f64());
+        self.condemn(lost, cause, state);
+    }
+
+    /// A worker that said that it ends in order, has nothing left and is gone, is not waited for.
+    fn take_leave(&mut self, state: &ClusterState) {
+        let gone = self.workers.iter().filter(|(id, line)| {
+            let empty = state.workers.get(*id).is_some_and(|worker| {
+                worker.state != WorkerState::Dead
+                    && worker.drivers.is_empty()
+                    && worker.executors.is_empty()
+            });
+            line.leaving && line.session.is_none() && !line.condemned && empty
+        });
+        let gone: Vec<WorkerId> = gone
+            .filter(|(_, line)| !line.has_unproposed())
+            .take(VERDICT_WORKERS_MAX)
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in &gone {
+            tracing::info!(worker = %id, "a worker has ended in order");
+        }
+        self.condemn(gone, "it ended in order".to_owned(), state);
+    }
+
+    fn condemn(&mut self, ids: Vec<WorkerId>, cause: String, state: &ClusterState) {
+        if ids.is_empty() {
             return;
         }
         let mut workers = Vec::new();
-        for id in &lost {
+        for id in &ids {
             if let (Some(line), Some(worker)) = (self.workers.get_mut(id), state.workers.get(id)) {
-                tracing::warn!(worker = %id, ?timeout, "a worker is lost: nothing was heard of it");
                 line.condemned = true;
                 workers.push((id.clone(), worker.description.incarnation.clone()));
             }
         }
-        let cause = format!("nothing was heard of it for {} s", timeout.as_secs_f64());
         let verdict = Command::LoseWorkers {
             epoch: self.epoch,
             workers,
             cause,
         };
-        self.propose(Pending::Lose(lost, verdict.clone()), verdict);
+        self.propose(Pending::Lose(ids, verdict.clone()), verdict);
     }
 
     /// The verdict over these workers has been applied, or refused: whatever they say from now on counts.

@@ -86,6 +86,8 @@ pub struct WorkerReport {
     pub reports: Vec<InstanceReport>,
     /// Orders that it has refused as stale since its agent started.
     pub stale_orders: u64,
+    /// Whether it is about to end, in order.
+    pub leaving: bool,
 }
 
 /// What is to be done.

@@ -52,7 +52,7 @@ impl Leader {
         let suspect = self
             .workers
             .iter()
-            .filter(|(_, line)| line.session.is_none());
+            .filter(|(_, line)| line.session.is_none() || line.leaving);
         let avoid = suspect.map(|(id, _)| id.clone()).collect();
         if self.planning.planned_on == state.applied && self.policy.avoid == avoid {
             return;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use vesta_core::{ClusterState, Command};
 use vesta_types::{AppId, WorkerId};
 
+use super::liveness::VERDICT_WORKERS_MAX;
 use super::{Leader, Pending};
 
 impl Leader {
@@ -40,7 +41,9 @@ impl Leader {
             })
         };
         // A verdict that was proposed may still be applied, though its outcome is not known: it stays.
-        let condemned: Vec<WorkerId> = unknown.into_iter().filter(silent).cloned().collect();
+        // More than one entry has room for are judged later, by the ordinary timer.
+        let condemned = unknown.into_iter().filter(silent).take(VERDICT_WORKERS_MAX);
+        let condemned: Vec<WorkerId> = condemned.cloned().collect();
         let mut condemned: BTreeSet<WorkerId> = self.brake(condemned, state).into_iter().collect();
         condemned.extend(self.condemned.drain(..));
         let condemned: Vec<WorkerId> = condemned.into_iter().collect();

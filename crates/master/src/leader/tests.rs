@@ -217,6 +217,7 @@ impl Play {
             description,
             reports,
             stale_orders: 0,
+            leaving: false,
         };
         self.take(Input::WorkerReport(session, report));
         self.act();
@@ -837,6 +838,7 @@ fn recovery_completes_on_time_though_a_confirmed_worker_never_stops_reporting() 
         description: worker("b"),
         reports: vec![running],
         stale_orders: 0,
+        leaving: false,
     };
     play.take(Input::WorkerReport(2, report));
     for _ in 0..700 {
@@ -881,6 +883,7 @@ fn orders_leave_out_what_their_worker_has_and_never_grow_beyond_a_message() {
             description: big.clone(),
             reports,
             stale_orders: 0,
+            leaving: false,
         };
         play.take(Input::WorkerReport(1, report));
         play.act();
@@ -917,4 +920,48 @@ fn orders_leave_out_what_their_worker_has_and_never_grow_beyond_a_message() {
         report(&mut play, started.values().cloned().collect());
     }
     assert_eq!(started.len(), 40);
+}
+
+#[test]
+fn a_worker_that_leaves_in_order_gets_nothing_new_and_is_not_waited_for() {
+    let mut play = Play::new();
+    play.attach(1, "a");
+    let leaves = WorkerReport {
+        epoch: play.state.epoch,
+        description: worker("a"),
+        reports: Vec::new(),
+        stale_orders: 0,
+        leaving: true,
+    };
+    play.take(Input::WorkerReport(1, leaves));
+    play.submit();
+    play.pass(1);
+    assert!(
+        play.orders()
+            .iter()
+            .all(|(_, orders)| orders.run.is_empty())
+    );
+    assert!(
+        play.state
+            .workers
+            .values()
+            .all(vesta_core::Worker::is_alive)
+    );
+    play.take(Input::WorkerClosed(1));
+    play.pass(1);
+    assert!(
+        !play
+            .state
+            .workers
+            .values()
+            .all(vesta_core::Worker::is_alive)
+    );
+    // It comes back as it was.
+    play.attach(2, "a");
+    play.act();
+    assert!(
+        play.orders()
+            .iter()
+            .any(|(_, orders)| !orders.run.is_empty())
+    );
 }

@@ -34,6 +34,8 @@ pub(super) struct WorkerLine {
     pub(super) stale_orders: u64,
     /// Whether it is to be asked again with its next heartbeat.
     ask_again: bool,
+    /// Whether it is about to end, in order, as it says.
+    pub(super) leaving: bool,
     /// What it has, by its newest report on this session; `None` before the first.
     pub(super) has: Option<BTreeSet<InstanceId>>,
 }
@@ -51,6 +53,7 @@ impl WorkerLine {
             ordered: None,
             stale_orders: 0,
             ask_again: false,
+            leaving: false,
             has: None,
         }
     }
@@ -116,6 +119,7 @@ impl Leader {
         line.report = None;
         line.ordered = None;
         line.has = None;
+        line.leaving = false;
         line.last_heard = led;
         self.sessions.insert(session, id);
         self.say_master_changed(session);
@@ -180,6 +184,7 @@ impl Leader {
             ordered.reported(&has);
         }
         line.has = Some(has);
+        line.leaving = report.leaving;
         line.description = Some(report.description.clone());
         line.report = Some(report);
     }

@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::Stream;
 use tokio::sync::mpsc;
@@ -110,6 +111,9 @@ fn greet(
         );
         return Err(refused("WRK001", message));
     }
+    if let Err(message) = context.lapses_in_time(Duration::from_millis(hello.order_ttl_ms)) {
+        return Err(refused("WRK005", message));
+    }
     let description = hello
         .description
         .ok_or_else(|| refused("WRK004", "description is missing"))?;
@@ -171,13 +175,14 @@ fn checked(report: Report) -> Result<(WorkerReport, Vec<String>), String> {
         .collect();
     let reports = reports.map_err(|error| error.to_string())?;
     let epoch = Epoch(report.epoch);
-    let stale_orders = report.stale_orders;
+    let (stale_orders, leaving) = (report.stale_orders, report.leaving);
     Ok((
         WorkerReport {
             epoch,
             description,
             reports,
             stale_orders,
+            leaving,
         },
         report.refused_stale,
     ))

@@ -111,6 +111,7 @@ impl Agent {
                 master,
                 description: self.description.clone(),
                 allegiance: self.allegiance.subscribe(),
+                order_ttl: self.config.order_ttl,
                 events: self.sender.clone(),
             };
             tokio::spawn(session.keep())

@@ -61,6 +61,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     .expect("recovery does not panic and is not cancelled");
     let mut agent = Agent::new(config, store, identity, boot, description, recovered?)?;
     agent.serve(shutdown).await;
+    agent.take_leave().await;
     tracing::info!("worker ends");
     drop(listener);
     Ok(())

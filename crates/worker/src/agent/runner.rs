@@ -11,9 +11,10 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Duration, Instant, sleep_until};
-use vesta_types::{InstanceId, InstanceReport, InstanceStatus};
+use vesta_types::{Exit, InstanceId, InstanceReport, InstanceStatus};
 
 use super::serve::Event;
+use crate::clock;
 use crate::failpoint;
 use crate::process::Process;
 use crate::store::recover::give_up;
@@ -32,35 +33,59 @@ pub(super) struct Runner {
     pub(super) stopped: watch::Receiver<bool>,
 }
 
+/// Why an instance was not executed.
+enum NotRun {
+    /// It was told to end before.
+    Stopped,
+    /// This worker can't, for this reason. That is a failed run, which counts, and not one that never
+    /// happened and is tried again at once: here it would fail again, for ever.
+    Unable(String),
+}
+
 impl Runner {
     /// Runs the instance to its end and sends what is seen of it. The last thing sent is its end.
     pub(super) async fn run(mut self, events: mpsc::Sender<Event>) {
         let id = self.order.run.instance.clone();
-        let why = match self.execute(&events).await {
-            Ok(()) => "its supervisor ended without a record of the outcome".to_owned(),
-            Err(error) => error,
+        let (why, unable) = match self.execute(&events).await {
+            Ok(()) => (
+                "its supervisor ended without a record of the outcome".to_owned(),
+                false,
+            ),
+            Err(NotRun::Stopped) => ("it was stopped".to_owned(), false),
+            Err(NotRun::Unable(why)) => (why, true),
         };
-        let report = self.settle(&id, &why).await;
+        let mut report = self.settle(&id, &why).await;
+        if unable && let InstanceStatus::NeverRan { .. } = report.status {
+            report.status = InstanceStatus::Ended {
+                exit: Exit {
+                    code: None,
+                    signal: None,
+                    killed: false,
+                    error: Some(why),
+                },
+                at: clock::wall(),
+            };
+        }
         let _ = events.send(Event::Observed(report)).await;
     }
 
     /// Until the supervisor is gone, or could not be started.
-    async fn execute(&mut self, events: &mpsc::Sender<Event>) -> Result<(), String> {
+    async fn execute(&mut self, events: &mpsc::Sender<Event>) -> Result<(), NotRun> {
         let (dir, order) = (self.dir.clone(), self.order.clone());
         tokio::task::spawn_blocking(move || dir.accept(&order))
             .await
-            .map_err(|error| error.to_string())?
-            .map_err(|error| format!("its order can't be kept: {error}"))?;
+            .map_err(|error| NotRun::Unable(error.to_string()))?
+            .map_err(|error| NotRun::Unable(format!("its order can't be kept: {error}")))?;
         tokio::select! {
             () = failpoint::hold("worker.before_start") => {}
             () = told_to_end(&mut self.stopped) => {}
         }
         if *self.stopped.borrow() {
-            return Err("it was stopped".to_owned());
+            return Err(NotRun::Stopped);
         }
         let mut child = self
             .spawn()
-            .map_err(|error| format!("its supervisor can't be started: {error}"))?;
+            .map_err(|error| NotRun::Unable(format!("its supervisor can't be started: {error}")))?;
         let mut lines = child
             .stdout
             .take()

@@ -23,6 +23,9 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 /// How long on top of the grace an instance may take to end before the agent leaves without it.
 const ENDING_EXTRA: Duration = Duration::from_secs(15);
 
+/// How long it waits on top of that for masters to read what it said.
+const GOODBYE: Duration = Duration::from_secs(1);
+
 /// Events on their way to the agent's loop; more, and sessions wait.
 const EVENTS_MAX: usize = 1_024;
 
@@ -110,6 +113,22 @@ impl Agent {
                 }
             }
         }
+    }
+
+    /// Lets the masters read what was said last, for a moment.
+    pub(super) async fn take_leave(mut self) {
+        let links = std::mem::take(&mut self.links).into_values();
+        let mut open: BTreeMap<_, _> = links
+            .map(|(from, link)| (from.session, link.leave()))
+            .collect();
+        let closed = async {
+            while !open.is_empty() {
+                if let Some(Event::Closed(from)) = self.events.recv().await {
+                    open.remove(&from.session);
+                }
+            }
+        };
+        let _ = tokio::time::timeout(GOODBYE, closed).await;
     }
 
     async fn handle(&mut self, event: Event) {

@@ -37,10 +37,20 @@ const OUTGOING_MAX: usize = 64;
 #[derive(Debug)]
 pub(super) struct Link {
     outgoing: mpsc::Sender<FromWorker>,
-    _hang_up: oneshot::Sender<()>,
+    hang_up: oneshot::Sender<()>,
 }
 
+/// Keeps a session open for what its master still has to read; dropping it hangs up.
+pub(super) struct Farewell(
+    #[expect(dead_code, reason = "what matters is its drop")] oneshot::Sender<()>,
+);
+
 impl Link {
+    /// Sends nothing more. The master closes the session when it has read the rest.
+    pub(super) fn leave(self) -> Farewell {
+        Farewell(self.hang_up)
+    }
+
     /// Sends a message; `false` if the master does not take any.
     pub(super) fn send(&self, message: FromWorker) -> bool {
         self.outgoing.try_send(message).is_ok()
@@ -52,6 +62,7 @@ pub(super) struct Dialer {
     pub(super) master: String,
     pub(super) description: Arc<WorkerDescription>,
     pub(super) allegiance: watch::Receiver<Allegiance>,
+    pub(super) order_ttl: Duration,
     pub(super) events: mpsc::Sender<Event>,
 }
 
@@ -128,10 +139,7 @@ impl Dialer {
             Err(_) => return End::Broken(format!("no session within {OPEN_TIMEOUT:?}")),
         };
         let (hang_up, mut hung_up) = oneshot::channel();
-        let link = Link {
-            outgoing,
-            _hang_up: hang_up,
-        };
+        let link = Link { outgoing, hang_up };
         if self
             .events
             .send(Event::Opened(from.clone(), link))
@@ -184,6 +192,7 @@ impl Dialer {
                 .unwrap_or_default(),
             epoch: epoch.0,
             protocol: PROTOCOL,
+            order_ttl_ms: u64::try_from(self.order_ttl.as_millis()).unwrap_or(u64::MAX),
         }
     }
 }

@@ -84,6 +84,7 @@ pub(super) fn message(message: Message, description: &WorkerDescription) -> from
                 .collect(),
             refused_stale: report.refused_stale,
             stale_orders: report.stale_orders,
+            leaving: report.leaving,
             description: Some(description.into()),
         }),
     }

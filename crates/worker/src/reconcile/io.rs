@@ -135,4 +135,6 @@ pub struct Report {
     pub refused_stale: Vec<String>,
     /// How many orders were refused as stale since the agent's start.
     pub stale_orders: u64,
+    /// Whether the worker is about to end, in order.
+    pub leaving: bool,
 }

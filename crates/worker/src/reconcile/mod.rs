@@ -196,7 +196,7 @@ impl Reconciler {
                 self.acknowledged(&from, epoch, &instances, &mut out);
             }
             Input::Observed(report) => self.observed(now, report),
-            Input::Shutdown => self.shut_down(&mut out),
+            Input::Shutdown => self.shut_down(now, &mut out),
             Input::Tick => {}
         }
         self.send_what_is_due(now, &mut out);

@@ -186,8 +186,10 @@ impl Reconciler {
         self.report_at(now);
     }
 
-    pub(super) fn shut_down(&mut self, out: &mut Vec<Action>) {
+    pub(super) fn shut_down(&mut self, now: Boottime, out: &mut Vec<Action>) {
         self.draining = true;
+        // The leader hears first that nothing new is for this worker: not what ends here now either.
+        self.report_due = Some(now);
         self.withheld = None;
         for (instance, known) in &mut self.instances {
             if !known.status.is_final() && !std::mem::replace(&mut known.stopping, true) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use vesta_types::limits::{MESSAGE_BYTES_MAX, REPORTS_MAX};
+use vesta_types::limits::{REPORT_BYTES_MAX, REPORTS_MAX};
 use vesta_types::{Epoch, InstanceId, InstanceReport, InstanceStatus};
 
 use super::{Action, Known, Message, Reconciler, Report, Source};
@@ -13,9 +13,6 @@ const COALESCE: Duration = Duration::from_millis(3);
 
 /// While an end is not acknowledged, it is reported again every so many heartbeats.
 const HEARTBEATS_PER_REPORT: u32 = 2;
-
-/// Room in one message: a report that can't be sent would be tried for ever.
-const REPORT_BYTES_MAX: usize = MESSAGE_BYTES_MAX * 3 / 4;
 
 impl Reconciler {
     pub(super) fn observed(&mut self, now: Boottime, report: InstanceReport) {
@@ -110,6 +107,7 @@ impl Reconciler {
                 .collect(),
             refused_stale: self.refused.drain(..).collect(),
             stale_orders: self.stale_orders,
+            leaving: self.draining,
         }
     }
 }

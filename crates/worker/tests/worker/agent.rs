@@ -520,3 +520,25 @@ async fn an_agent_told_to_end_while_nobody_leads_leaves_in_time_and_its_successo
     let report = master.wait_for_report("its end", &id, is_final).await;
     assert!(matches!(report.status, InstanceStatus::Ended { exit, .. } if exit.killed));
 }
+
+/// Found by a reviewer: as NEVER_RAN it would be tried again at once, here, for ever.
+#[tokio::test]
+async fn what_a_worker_is_unable_to_start_has_failed_and_is_not_as_if_it_never_was_ordered() {
+    let (dir, master) = (Dir::new(), FakeMaster::start().await);
+    master.lead(1).await;
+    let mut config = config(dir.path(), &[&master]);
+    config.supervisor = vec!["/no/such/supervisor".into()];
+    let mut agent = Agent::start_with(config);
+    let id = driver(1);
+    master
+        .order(1, 10, &[script(id.clone(), "exit 0")], &[])
+        .await;
+    let report = master.wait_for_report("its end", &id, is_final).await;
+    let InstanceStatus::Ended { exit, .. } = report.status else {
+        panic!("{report:?}");
+    };
+    let why = exit.error.unwrap();
+    assert!(why.contains("supervisor can't be started"), "{why}");
+    master.acknowledge(1, &id).await;
+    agent.shut_down().await.unwrap();
+}

@@ -471,3 +471,45 @@ async fn wait_for_starts(cluster: &Running, count: usize) {
     let begun = wait_until(what, BOUND, async || cluster.started().len() == count);
     begun.await.unwrap();
 }
+
+/// Found by a user: a worker that was asked to end got its own driver back, and nobody else did until
+/// it was declared lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_drivers_of_a_worker_that_leaves_in_order_move_at_once() {
+    // Sixty seconds until a silent worker is lost: longer than this test waits for anything.
+    let mut cluster = start(vesta_local::Options {
+        workers: 2,
+        time_scale: 1.0,
+        ..options()
+    })
+    .await;
+    let driver = cluster
+        .submit(&supervised(&cluster, "moves", true, FOR_EVER))
+        .await;
+    running_process(&cluster, &driver).await;
+    let left = cluster.driver(&driver.id).await.worker_id;
+    let at = usize::from(!left.ends_with(&port_of(&cluster, 0)));
+    cluster.workers[at].terminate().unwrap();
+
+    let again = |it: &proto::Driver| it.attempt == 2 && it.pid != 0;
+    let moved = cluster
+        .driver_that(&driver.id, "running in its second attempt", again)
+        .await;
+    assert_ne!(moved.worker_id, left);
+    cluster.workers[at].wait(BOUND).await.unwrap();
+    let gone = wait_until("the worker that left to be DEAD", BOUND, async || {
+        let workers = cluster.workers_now().await;
+        workers
+            .iter()
+            .any(|worker| worker.id == left && worker.state == "DEAD")
+    });
+    gone.await.unwrap();
+    cluster.finish().await;
+}
+
+/// The end of the id of the worker at `at`.
+fn port_of(cluster: &Running, at: usize) -> String {
+    let address = cluster.workers[at].address().to_string();
+    let port = address.rsplit(':').next().unwrap_or_default();
+    format!("-{port}")
+}

@@ -106,7 +106,7 @@ async fn each_exit_code_says_what_it_says_in_the_help() {
     for (code, url, args, said) in [
         (0, &url, submit(&["--wait"], "exit 0"), ""),
         (5, &url, submit(&["--wait"], "exit 7"), "exited with code 7"),
-        (1, &url, submit(&["--driver-cores", "0"], "true"), "cores"),
+        (2, &url, submit(&["--driver-cores", "0"], "true"), "cores"),
         (1, &url, vec!["status", unknown], unknown),
         (1, &url, vec!["kill", unknown], unknown),
         (1, &url, vec!["logs", unknown], unknown),

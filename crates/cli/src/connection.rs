@@ -14,7 +14,7 @@ pub struct Connection {
     #[arg(long, env = "VESTA_MASTER", value_name = "vesta://HOST:PORT,…")]
     pub master: MasterList,
     /// How long to try for an answer.
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = units::duration)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = units::duration, allow_hyphen_values = true)]
     pub timeout: Duration,
 }
 

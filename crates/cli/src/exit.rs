@@ -22,17 +22,29 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// What went wrong, for people.
+    pub fn message(&self) -> &str {
+        match self {
+            Failure::Refused(message)
+            | Failure::Usage(message)
+            | Failure::Unavailable(message)
+            | Failure::NotAllowed(message)
+            | Failure::Work(message) => message,
+            Failure::OutputClosed => "nobody reads it",
+        }
+    }
+
     /// Says on standard error what went wrong. Returns the exit code.
     pub fn report(self) -> ExitCode {
-        let (code, message) = match self {
-            Failure::Refused(message) => (1, message),
-            Failure::Usage(message) => (2, message),
-            Failure::Unavailable(message) => (3, message),
-            Failure::NotAllowed(message) => (4, message),
-            Failure::Work(message) => (5, message),
+        let code = match self {
+            Failure::Refused(_) => 1,
+            Failure::Usage(_) => 2,
+            Failure::Unavailable(_) => 3,
+            Failure::NotAllowed(_) => 4,
+            Failure::Work(_) => 5,
             Failure::OutputClosed => return ExitCode::SUCCESS,
         };
-        crate::output::say(&format!("vesta: {message}"));
+        crate::output::say(&format!("vesta: {}", self.message()));
         ExitCode::from(code)
     }
 }
@@ -42,9 +54,9 @@ impl From<ClientError> for Failure {
         match error {
             ClientError::Refused { message, .. } => Failure::Refused(message),
             ClientError::NotAllowed { message } => Failure::NotAllowed(message),
-            ClientError::Unavailable { message } => Failure::Unavailable(format!(
-                "no master could answer; nothing was done. {message}"
-            )),
+            ClientError::Unavailable { .. } | ClientError::WorkerAway { .. } => {
+                Failure::Unavailable(error.to_string())
+            }
             ClientError::Unknown { key, message } => Failure::Unavailable(format!(
                 "the outcome is not known. Ask with `vesta status --key {key}`, or give the same \
                  command again with `--key {key}`: it is never done twice. {message}"

@@ -11,9 +11,12 @@ mod progress;
 mod show;
 mod units;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::StyledStr;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, Subcommand};
 
 use crate::commands::{app, failover, kill, list, logs, master, status, submit, worker};
@@ -56,8 +59,43 @@ enum Command {
     },
 }
 
+/// The command that a line asks for.
+///
+/// # Errors
+/// clap's, with a tip where a program is not behind `--`.
+fn parse<T: Into<OsString> + Clone>(
+    line: impl IntoIterator<Item = T>,
+) -> Result<Command, clap::Error> {
+    Cli::try_parse_from(line)
+        .map(|cli| cli.command)
+        .map_err(with_tip)
+}
+
+fn with_tip(mut error: clap::Error) -> clap::Error {
+    let mentions = |kind, words| {
+        error
+            .get(kind)
+            .is_some_and(|it| it.to_string().contains(words))
+    };
+    let is_misplaced = match error.kind() {
+        ErrorKind::MissingRequiredArgument => mentions(ContextKind::InvalidArg, "PROGRAM"),
+        ErrorKind::UnknownArgument => {
+            mentions(ContextKind::Usage, "-- <PROGRAM>")
+                && !error
+                    .get(ContextKind::InvalidArg)
+                    .is_some_and(|it| it.to_string().starts_with('-'))
+        }
+        _ => false,
+    };
+    if is_misplaced {
+        let tip = StyledStr::from("write the program behind `--`, as in `-- /bin/echo hello`");
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
+    }
+    error
+}
+
 fn main() -> ExitCode {
-    let command = match Cli::parse().command {
+    let command = match parse(std::env::args_os()).unwrap_or_else(|error| error.exit()) {
         // It brings its own runtime, and as few threads as it can.
         Command::Supervise { dir } => {
             // In a local cluster it must not outlive the starter, even where its agent was killed.

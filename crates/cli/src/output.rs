@@ -77,6 +77,12 @@ pub fn is_watched() -> bool {
     io::stderr().is_terminal()
 }
 
+/// The characters of one line of the terminal that standard output is; `None` if it is none, so that
+/// programs get whole lines.
+pub fn width() -> Option<usize> {
+    comfy_table::Table::new().width().map(usize::from)
+}
+
 /// Text of others made harmless for a terminal: control characters are escaped.
 pub fn plain(text: &str) -> String {
     text.chars()

@@ -1,13 +1,13 @@
 //! The command line as people and programs write it.
 
-use clap::{CommandFactory, Parser, error::ErrorKind};
+use clap::{CommandFactory, error::ErrorKind};
 
 use super::{Cli, Command};
 
 const MASTER: &str = "vesta://a:7700,b,c";
 
 fn parse(line: &[&str]) -> Result<Command, clap::Error> {
-    Cli::try_parse_from(std::iter::once(&"vesta").chain(line)).map(|cli| cli.command)
+    super::parse(std::iter::once(&"vesta").chain(line))
 }
 
 fn submit(flags: &[&str]) -> Result<Box<crate::commands::submit::Submit>, clap::Error> {
@@ -80,7 +80,7 @@ fn a_driver_takes_one_core_and_512_mib_unless_it_says_otherwise() {
 
 #[test]
 fn a_bad_flag_is_a_usage_error_that_says_what_would_be_right() {
-    let table: [(&[&str], &str); 12] = [
+    let table: [(&[&str], &str); 21] = [
         (&["--driver-memory", "10"], "no unit"),
         (&["--driver-memory", "10x"], "unit is not known"),
         (&["--driver-cores", "1.5"], "invalid"),
@@ -96,6 +96,15 @@ fn a_bad_flag_is_a_usage_error_that_says_what_would_be_right() {
             "version 7",
         ),
         (&["--supervize"], "--supervise"),
+        (&["--driver-cores", "0"], "from 1 to 65536"),
+        (&["--driver-cores", "-1"], "from 1 to 65536"),
+        (&["--executor-cores", "65537"], "from 1 to 65536"),
+        (&["--total-executor-cores", "x"], "from 1 to 65536"),
+        (&["--driver-memory", "-1g"], "no whole number"),
+        (&["--driver-memory", "1k"], "less than 1m"),
+        (&["--timeout", "-5s"], "length of time"),
+        (&["--name", ""], "a name of 1 to 256 bytes"),
+        (&["--name", "a\nb"], "without control characters"),
     ];
     for (flags, words) in table {
         let error = submit(flags).unwrap_err();
@@ -122,7 +131,48 @@ fn a_bad_list_of_masters_is_a_usage_error() {
 fn a_program_stands_behind_two_dashes() {
     let error = parse(&["submit", "--master", MASTER]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::MissingRequiredArgument);
-    assert!(parse(&["submit", "--master", MASTER, "/bin/wc"]).is_err());
+    for line in [
+        &["submit", "--master", MASTER] as &[&str],
+        &["submit", "--master", MASTER, "/bin/wc"],
+        &[
+            "app",
+            "run",
+            "--executors",
+            "1",
+            "--master",
+            MASTER,
+            "/bin/wc",
+        ],
+    ] {
+        let error = parse(line).unwrap_err();
+        let said = error.to_string();
+        assert_eq!(error.exit_code(), 2);
+        assert!(said.contains("write the program behind `--`"), "{said}");
+        assert!(said.contains("-- <PROGRAM> [ARGS]..."), "{said}");
+        assert!(!said.contains("[ARGS]...>"), "{said}");
+    }
+    // What is misspelt is not taken for a program.
+    let said = parse(&["submit", "--master", MASTER, "--supervize"]).unwrap_err();
+    assert!(!said.to_string().contains("behind `--`"), "{said}");
+}
+
+#[test]
+fn flags_that_contradict_each_other_are_a_usage_error_in_both_deploy_modes() {
+    for mode in ["cluster", "client"] {
+        let flags = ["--total-executor-cores", "1", "--executor-cores", "2"];
+        let args = submit(&[&["--deploy-mode", mode], &flags[..]].concat()).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let ended = runtime
+            .unwrap()
+            .block_on(crate::commands::submit::run(*args));
+        match ended.unwrap_err() {
+            crate::exit::Failure::Usage(said) => {
+                let both = "--total-executor-cores 1 is less than --executor-cores 2";
+                assert!(said.contains(both), "{said}");
+            }
+            other => panic!("a usage error was wanted: {other:?}"),
+        }
+    }
 }
 
 #[test]
@@ -144,6 +194,7 @@ fn an_id_tells_which_object_is_meant() {
         &["logs", "app-20261121110000-0000", "--master", MASTER],
         &["list", "planets", "--master", MASTER],
         &["failover", "show", "--last", "0", "--master", MASTER],
+        &["list", "drivers", "--limit", "0", "--master", MASTER],
         &[
             "app",
             "run",

@@ -1,9 +1,10 @@
-//! Amounts as people write them: memory, time, `NAME=VALUE`.
+//! Amounts as people write them: memory, time, counts, `NAME=VALUE`.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use vesta_proto::error::shown;
-use vesta_types::limits::MEMORY_MIB_MAX;
+use vesta_types::limits::{CORES_MAX, EXECUTOR_TARGET_MAX, MEMORY_MIB_MAX, NAME_BYTES_MAX};
 
 /// An amount of memory in Spark's units, such as `512m` or `4g`, in MiB; parts of a MiB count whole.
 ///
@@ -27,27 +28,104 @@ pub fn memory(text: &str) -> Result<u64, String> {
     };
     let kib_each: u128 = match unit.as_str() {
         "" => return wrong("it has no unit"),
-        "k" | "kb" => 1,
-        "m" | "mb" => 1 << 10,
-        "g" | "gb" => 1 << 20,
-        "t" | "tb" => 1 << 30,
+        "k" | "kb" | "kib" => 1,
+        "m" | "mb" | "mib" => 1 << 10,
+        "g" | "gb" | "gib" => 1 << 20,
+        "t" | "tb" | "tib" => 1 << 30,
         _ => return wrong("its unit is not known"),
     };
-    let mib = number.saturating_mul(kib_each).div_ceil(1 << 10);
-    match u64::try_from(mib) {
+    let kib = number.saturating_mul(kib_each);
+    match u64::try_from(kib.div_ceil(1 << 10)) {
         Ok(0) => wrong("it is nothing"),
+        Ok(_) if kib < 1 << 10 => wrong("it is less than 1m"),
         Ok(mib) if mib <= MEMORY_MIB_MAX => Ok(mib),
         _ => wrong("it is too large"),
     }
 }
 
-/// An amount of memory for people.
+/// An amount of memory for people, as it can be written too: `4g`, `1536m`.
 pub fn show_memory(mib: u64) -> String {
     if mib >= 1024 && mib.is_multiple_of(1024) {
-        format!("{} GiB", mib / 1024)
+        format!("{}g", mib / 1024)
     } else {
-        format!("{mib} MiB")
+        format!("{mib}m")
     }
+}
+
+/// A whole number within `range`.
+///
+/// # Errors
+/// When it is not one, with what would be right.
+fn whole(text: &str, range: RangeInclusive<u32>) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|number| range.contains(number));
+    number.ok_or_else(|| {
+        let found = shown(text);
+        match range.into_inner() {
+            (from, u32::MAX) => format!("{found} is not a whole number from {from}"),
+            (from, to) => format!("{found} is not a whole number from {from} to {to}"),
+        }
+    })
+}
+
+/// A number of cores of one process or of one application.
+///
+/// # Errors
+/// As for each number here: when it is not one, with what would be right.
+pub fn cores(text: &str) -> Result<u32, String> {
+    whole(text, 1..=CORES_MAX)
+}
+
+/// A number of executors.
+///
+/// # Errors
+/// As for [`cores`].
+pub fn executors(text: &str) -> Result<u32, String> {
+    whole(text, 1..=EXECUTOR_TARGET_MAX)
+}
+
+/// A number of things to show.
+///
+/// # Errors
+/// As for [`cores`].
+pub fn some(text: &str) -> Result<u32, String> {
+    whole(text, 1..=u32::MAX)
+}
+
+/// A number of bytes.
+///
+/// # Errors
+/// As for [`cores`].
+pub fn bytes(text: &str) -> Result<u64, String> {
+    text.parse()
+        .map_err(|_| format!("{} is not a whole number of bytes from 0", shown(text)))
+}
+
+/// How often something may fail in a row: -1 is without limit.
+///
+/// # Errors
+/// As for [`cores`].
+pub fn retries(text: &str) -> Result<i32, String> {
+    let number = text.parse().ok().filter(|retries| *retries >= -1);
+    number.ok_or_else(|| {
+        format!(
+            "{} is not a whole number from 0, or -1 for no limit",
+            shown(text)
+        )
+    })
+}
+
+/// The name of a driver or application: shown to people, so it is one line of text.
+///
+/// # Errors
+/// When it is empty, too long, or has control characters.
+pub fn name(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() || text.len() > NAME_BYTES_MAX || text.chars().any(char::is_control) {
+        return Err(format!(
+            "{} is not a name of 1 to {NAME_BYTES_MAX} bytes without control characters",
+            shown(text)
+        ));
+    }
+    Ok(text.to_owned())
 }
 
 /// A length of time, such as `500ms`, `60s` or `5m`.
@@ -85,6 +163,11 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A flag's help with its default, where clap can't know it because it is filled in later.
+pub fn with_default(help: &str, default: &str) -> String {
+    format!("{help}. [default: {default}]")
+}
+
 /// `NAME=VALUE`; the first `=` divides them, so a value may hold more.
 ///
 /// # Errors
@@ -107,8 +190,10 @@ mod tests {
             ("4g", 4096),
             ("1T", 1 << 20),
             ("2048k", 2),
-            ("1k", 1),
+            ("1025k", 2),
             ("1gb", 1024),
+            ("512MiB", 512),
+            ("1Tib", 1 << 20),
         ];
         for (text, mib) in table {
             assert_eq!(memory(text), Ok(mib), "{text}");
@@ -120,6 +205,43 @@ mod tests {
     fn memory_without_a_unit_is_refused_with_what_would_be_right() {
         let error = memory("10").unwrap_err();
         assert!(error.contains("\"10\"") && error.contains("no unit") && error.contains("512m"));
+    }
+
+    #[test]
+    fn less_memory_than_can_be_booked_is_refused_and_not_rounded_up() {
+        for text in ["1k", "1023k"] {
+            let error = memory(text).unwrap_err();
+            assert!(error.contains("less than 1m"), "{error}");
+        }
+    }
+
+    #[test]
+    fn memory_is_shown_as_it_can_be_written() {
+        for (mib, text) in [(0, "0m"), (512, "512m"), (1536, "1536m"), (4096, "4g")] {
+            assert_eq!(show_memory(mib), text);
+            assert_eq!(memory(text).unwrap_or(0), mib);
+        }
+    }
+
+    #[test]
+    fn a_count_outside_its_range_is_refused_with_the_range() {
+        assert_eq!((cores("1"), cores("65536")), (Ok(1), Ok(65_536)));
+        for text in ["0", "65537", "-1", "1.5", "", "x"] {
+            let error = cores(text).unwrap_err();
+            assert!(error.contains("from 1 to 65536"), "{error}");
+        }
+        assert!(executors("100001").unwrap_err().contains("to 100000"));
+        assert!(some("0").unwrap_err().ends_with("whole number from 1"));
+        assert_eq!((retries("-1"), bytes("0")), (Ok(-1), Ok(0)));
+        assert!(retries("-2").is_err() && bytes("-1").is_err());
+    }
+
+    #[test]
+    fn a_name_is_one_line_of_text() {
+        assert_eq!(name("my words"), Ok("my words".into()));
+        for text in ["", " ", "a\nb", &"n".repeat(257)] {
+            assert!(name(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::process::ExitStatus;
 
+use rustix::process::{Pid, Signal};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -28,11 +29,7 @@ pub async fn run(args: &Submit) -> Result<(), Failure> {
             "{flag} is for drivers that a worker runs, and --deploy-mode client runs it here"
         )));
     }
-    let (program, words) = args
-        .process
-        .command
-        .split_first()
-        .ok_or_else(|| Failure::Usage("no program is named: write it behind --".to_owned()))?;
+    let (program, words) = args.process.program_and_arguments()?;
     let child = Command::new(program)
         .args(words)
         .envs(environment(args)?)
@@ -86,30 +83,33 @@ fn environment(args: &Submit) -> Result<BTreeMap<String, String>, Failure> {
 }
 
 /// Waits for the child. Ctrl-C reaches it by itself, since it is in the terminal's foreground group;
-/// TERM is passed on.
+/// TERM and HUP are passed on.
 async fn attend(mut child: Child) -> std::io::Result<ExitStatus> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
     loop {
         tokio::select! {
             status = child.wait() => return status,
             _ = interrupt.recv() => {}
-            _ = terminate.recv() => pass_on_term(&child),
+            _ = terminate.recv() => pass_on(&child, Signal::TERM),
+            // Under nohup the child ignores it, as it was told before it began.
+            _ = hang_up.recv() => pass_on(&child, Signal::HUP),
         }
     }
 }
 
-fn pass_on_term(child: &Child) {
+fn pass_on(child: &Child, signal: Signal) {
     let pid = child
         .id()
         .and_then(|id| i32::try_from(id).ok())
-        .and_then(rustix::process::Pid::from_raw);
+        .and_then(Pid::from_raw);
     // The child is not reaped yet, so the pid is its own.
     if let Some(pid) = pid
-        && let Err(error) = rustix::process::kill_process(pid, rustix::process::Signal::TERM)
+        && let Err(error) = rustix::process::kill_process(pid, signal)
     {
         output::say(&format!(
-            "vesta: TERM can't be passed on to {pid:?}: {error}"
+            "vesta: {signal:?} can't be passed on to {pid:?}: {error}"
         ));
     }
 }

@@ -7,6 +7,7 @@ use crate::connection::{Connection, Reading};
 use crate::exit::{EXIT_CODES, Failure};
 use crate::output::{self, plain};
 use crate::show;
+use crate::units;
 
 /// Reports of fail-overs.
 #[derive(Args, Clone, Debug)]
@@ -31,7 +32,7 @@ pub struct Show {
     #[command(flatten)]
     pub reading: Reading,
     /// How many, the newest first.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = units::some, allow_hyphen_values = true)]
     pub last: u32,
 }
 

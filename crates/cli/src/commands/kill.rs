@@ -6,6 +6,7 @@ use vesta_client::proto::KillReply;
 use vesta_client::{Client, WaitUpdate, new_key};
 use vesta_types::SubmissionKey;
 
+use super::stop::Stop;
 use super::submit::progress_of;
 use super::target::Target;
 use crate::connection::Connection;
@@ -51,6 +52,7 @@ struct Killed {
 pub async fn run(args: Kill) -> Result<(), Failure> {
     let client = args.connection.client();
     let key = args.key.unwrap_or_else(new_key);
+    let mut stop = Stop::new()?;
     let (id, reply) = match &args.id {
         Target::Driver(id) => (id.to_string(), client.kill_driver(key, id).await?),
         Target::App(id) => (id.to_string(), client.kill_application(key, id).await?),
@@ -62,27 +64,45 @@ pub async fn run(args: Kill) -> Result<(), Failure> {
         ))));
     }
     if !args.json {
-        let more = if reply.message.is_empty() {
-            "recorded"
-        } else {
-            &reply.message
-        };
-        output::line(&output::plain(&format!("{id} {}: {more}", reply.state)))?;
+        output::line(&output::plain(&said(&id, &reply)))?;
     }
-    let ended = if args.wait {
-        Some(wait(&client, &args.id, &id).await?)
+    let waited = if args.wait {
+        Some(wait(&client, &args.id, &id, &mut stop).await)
     } else {
         None
     };
     if args.json {
-        return output::json(&Killed { reply, ended });
+        // However the waiting ended: what the masters answered is known.
+        let ended = waited.as_ref().and_then(|waited| waited.as_ref().ok());
+        output::json(&Killed {
+            reply,
+            ended: ended.cloned(),
+        })?;
+        return waited.map_or(Ok(()), |waited| waited.map(|_| ()));
     }
-    ended.map_or(Ok(()), |state| {
-        output::line(&format!("{id} ended as {state}"))
+    waited.map_or(Ok(()), |state| {
+        output::line(&format!("{id} ended as {}", state?))
     })
 }
 
-async fn wait(client: &Client, target: &Target, id: &str) -> Result<String, Failure> {
+/// What became of the request, in one line.
+fn said(id: &str, reply: &KillReply) -> String {
+    // The masters' words for what was over before.
+    if reply.message == format!("already {}", reply.state) {
+        return format!("{id} is {}", reply.message);
+    }
+    match reply.message.as_str() {
+        "" => format!("{id} {}: recorded", reply.state),
+        more => format!("{id} {}: {more}", reply.state),
+    }
+}
+
+async fn wait(
+    client: &Client,
+    target: &Target,
+    id: &str,
+    stop: &mut Stop,
+) -> Result<String, Failure> {
     let progress = Progress::new(id);
     let ended = async {
         match target {
@@ -101,9 +121,27 @@ async fn wait(client: &Client, target: &Target, id: &str) -> Result<String, Fail
     };
     tokio::select! {
         state = ended => Ok(state?),
-        _ = tokio::signal::ctrl_c() => Err(Failure::Unavailable(format!(
+        () = stop.asked() => Err(Failure::Unavailable(format!(
             "interrupted: the end of {id} is recorded, and it has not ended yet. \
              `vesta status {id}` shows when it has"
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_over_before_is_said_once() {
+        let reply = |state: &str, message: &str| KillReply {
+            success: true,
+            state: state.into(),
+            message: message.into(),
+        };
+        let over = said("driver-1", &reply("FINISHED", "already FINISHED"));
+        assert_eq!(over, "driver-1 is already FINISHED");
+        let runs = said("driver-1", &reply("RUNNING", "its end is recorded"));
+        assert_eq!(runs, "driver-1 RUNNING: its end is recorded");
     }
 }

@@ -7,6 +7,7 @@ use crate::connection::{Connection, Reading};
 use crate::exit::{EXIT_CODES, Failure};
 use crate::output;
 use crate::show;
+use crate::units;
 
 /// What is listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -36,8 +37,8 @@ pub struct List {
     #[arg(long)]
     pub all: bool,
     /// At most so many. [default: as many as a master gives]
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
-    pub limit: u32,
+    #[arg(long, value_name = "N", value_parser = units::some, allow_hyphen_values = true)]
+    pub limit: Option<u32>,
 }
 
 /// Runs the command.
@@ -48,7 +49,7 @@ pub async fn run(args: List) -> Result<(), Failure> {
     let client = args.connection.client();
     let request = ListRequest {
         consistent: args.reading.consistent,
-        limit: args.limit,
+        limit: args.limit.unwrap_or(0),
         ended: args.all,
     };
     // Each kind has a reply type of its own, of the same shape.
@@ -63,7 +64,7 @@ pub async fn run(args: List) -> Result<(), Failure> {
                 return output::json(&reply);
             }
             $(output::warn_if_cut(reply.$field.len(), reply.$total);)?
-            output::line(&$show(&reply.$field))
+            output::line(&$show(&reply.$field, output::width()))
         }};
     }
     match args.kind {

@@ -10,6 +10,7 @@ pub mod logs;
 pub mod master;
 pub mod process;
 pub mod status;
+pub mod stop;
 pub mod submit;
 pub mod target;
 pub mod worker;

@@ -22,7 +22,7 @@ pub struct Process {
     pub artifacts: Vec<PathBuf>,
     /// The program and its arguments. A name is looked up in the worker's PATH; a relative path
     /// counts from here, unless an artifact has that name. No shell sees them.
-    #[arg(last = true, required = true, value_name = "PROGRAM [ARGS]…")]
+    #[arg(last = true, required = true, value_name = "PROGRAM")]
     pub command: Vec<String>,
 }
 
@@ -41,10 +41,7 @@ impl Process {
                 ));
             }
         }
-        let (program, args) = self
-            .command
-            .split_first()
-            .ok_or_else(|| Failure::Usage("no program is named: write it behind --".to_owned()))?;
+        let (program, args) = self.program_and_arguments()?;
         let program = self.program(here, program)?;
         Ok(Launch {
             program,
@@ -52,6 +49,22 @@ impl Process {
             env: self.env.iter().cloned().collect::<BTreeMap<_, _>>(),
             artifacts: artifacts.into_iter().map(|uri| Artifact { uri }).collect(),
         })
+    }
+
+    /// What stands behind `--`.
+    ///
+    /// # Errors
+    /// `Usage` when there is no program.
+    pub fn program_and_arguments(&self) -> Result<(&str, &[String]), Failure> {
+        match self.command.split_first() {
+            Some((program, args)) if !program.is_empty() => Ok((program, args)),
+            Some(_) => Err(Failure::Usage(
+                "PROGRAM is empty: write a path or a name behind `--`".to_owned(),
+            )),
+            None => Err(Failure::Usage(
+                "PROGRAM is missing: write it behind `--`".to_owned(),
+            )),
+        }
     }
 
     fn program(&self, here: &Path, program: &str) -> Result<String, Failure> {
@@ -118,6 +131,19 @@ mod tests {
         assert_eq!(launch("bin/count", &[]).program, "/home/me/bin/count");
         assert_eq!(launch("/bin/wc", &[]).program, "/bin/wc");
         assert_eq!(launch("{{USER_JAR}}", &[]).program, "{{USER_JAR}}");
+    }
+
+    #[test]
+    fn an_empty_program_is_called_that() {
+        let process = Process {
+            env: vec![],
+            artifacts: vec![],
+            command: vec![String::new(), "x".into()],
+        };
+        match process.launch(Path::new("/")) {
+            Err(Failure::Usage(said)) => assert!(said.contains("PROGRAM is empty"), "{said}"),
+            other => panic!("a usage error was wanted: {other:?}"),
+        }
     }
 
     #[test]

@@ -69,9 +69,9 @@ async fn application(client: &Client, app_id: String, reading: &Reading) -> Resu
     if reading.json {
         return output::json(&reply);
     }
-    reply
-        .application
-        .map_or(Ok(()), |app| output::line(&show::application(&app)))
+    reply.application.map_or(Ok(()), |app| {
+        output::line(&show::application(&app, output::width()))
+    })
 }
 
 async fn find(client: &Client, key: SubmissionKey, reading: &Reading) -> Result<(), Failure> {

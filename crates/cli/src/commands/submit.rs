@@ -11,6 +11,7 @@ use vesta_types::{DriverDescription, DriverId, ExecutorSize, SubmissionKey};
 
 use super::client_mode;
 use super::process::Process;
+use super::stop::Stop;
 use crate::connection::Connection;
 use crate::exit::{EXIT_CODES, Failure};
 use crate::output;
@@ -33,11 +34,14 @@ pub enum DeployMode {
 ///
 /// In cluster mode it is accepted once and for all: the only line on standard output is its id. In
 /// client mode the program runs here, with VESTA_MASTER, VESTA_NAME, VESTA_CONF and the executor sizes
-/// in its environment, and this command ends as it does.
+/// in its environment; the exit code is 0 if the program's is, and 5 for any other end of it.
 ///
 /// Memory is booked, not enforced: a process that takes more than it asked for is not stopped.
 #[derive(Args, Clone, Debug)]
-#[command(after_help = EXIT_CODES)]
+#[command(
+    after_help = EXIT_CODES,
+    override_usage = "vesta submit [OPTIONS] --master <vesta://HOST:PORT,…> -- <PROGRAM> [ARGS]..."
+)]
 pub struct Submit {
     #[command(flatten)]
     pub connection: Connection,
@@ -48,22 +52,22 @@ pub struct Submit {
     #[arg(long)]
     pub supervise: bool,
     /// Cores that it takes on its worker.
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = units::cores, allow_hyphen_values = true)]
     pub driver_cores: u32,
     /// Memory that it takes there, with its unit; booked, not enforced.
-    #[arg(long, value_name = "MEMORY", default_value = "512m", value_parser = units::memory)]
+    #[arg(long, value_name = "MEMORY", default_value = "512m", value_parser = units::memory, allow_hyphen_values = true)]
     pub driver_memory: u64,
     /// The most cores that its executors may take together.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = units::cores, allow_hyphen_values = true)]
     pub total_executor_cores: Option<u32>,
     /// Cores of each executor that it will ask for. The masters keep room for one.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = units::cores, allow_hyphen_values = true)]
     pub executor_cores: Option<u32>,
     /// Memory of each executor, with its unit; booked, not enforced. [default: 1g]
-    #[arg(long, value_name = "MEMORY", value_parser = units::memory, requires = "executor_cores")]
+    #[arg(long, value_name = "MEMORY", value_parser = units::memory, requires = "executor_cores", allow_hyphen_values = true)]
     pub executor_memory: Option<u64>,
     /// A name for people. [default: the program's]
-    #[arg(long)]
+    #[arg(long, value_parser = units::name)]
     pub name: Option<String>,
     /// Configuration that reaches the driver in VESTA_CONF, as JSON; may be repeated.
     #[arg(long, value_name = "NAME=VALUE", value_parser = units::pair)]
@@ -72,8 +76,8 @@ pub struct Submit {
     /// submission whose outcome is not known can be repeated with it. [default: a new one]
     #[arg(long, value_name = "UUID")]
     pub key: Option<SubmissionKey>,
-    /// Wait for its end: exit code 0 if it FINISHED, 5 otherwise. Ctrl-C leaves it running, and then
-    /// the exit code is 3: its outcome is not known.
+    /// Wait for its end: exit code 0 if it FINISHED, 5 otherwise. Ctrl-C or TERM leaves it running, and
+    /// then the exit code is 3: its outcome is not known.
     #[arg(long)]
     pub wait: bool,
     /// Write one JSON document instead of the id.
@@ -90,7 +94,7 @@ struct Submitted<'a> {
     key: String,
     duplicate: bool,
     warning: &'a str,
-    /// How it ended, with `--wait`.
+    /// How it ended, with `--wait`; nothing if the waiting ended before it.
     driver: Option<&'a Driver>,
 }
 
@@ -106,6 +110,21 @@ impl Submit {
     /// Its name, or the program's.
     pub fn shown_name(&self) -> String {
         self.name.clone().unwrap_or_else(|| self.process.name())
+    }
+
+    /// What of the flags contradicts each other, wherever the driver runs.
+    ///
+    /// # Errors
+    /// `Usage`, with both values.
+    fn check(&self) -> Result<(), Failure> {
+        self.process.program_and_arguments()?;
+        match (self.total_executor_cores, self.executor_cores) {
+            (Some(total), Some(each)) if total < each => Err(Failure::Usage(format!(
+                "--total-executor-cores {total} is less than --executor-cores {each}: not one \
+                 executor would fit"
+            ))),
+            _ => Ok(()),
+        }
     }
 
     fn describe(&self, here: &Path) -> Result<DriverDescription, Failure> {
@@ -127,6 +146,7 @@ impl Submit {
 /// # Errors
 /// See [`Failure`].
 pub async fn run(args: Submit) -> Result<(), Failure> {
+    args.check()?;
     if args.deploy_mode == DeployMode::Client {
         return client_mode::run(&args).await;
     }
@@ -138,7 +158,8 @@ pub async fn run(args: Submit) -> Result<(), Failure> {
     client_convert::submitted_driver(client_convert::submission(key, description.clone()))
         .map_err(|error| Failure::Refused(error.to_string()))?;
     let client = args.connection.client();
-    let reply = submit(&client, key, &description).await?;
+    let mut stop = Stop::new()?;
+    let reply = submit(&client, key, &description, &mut stop).await?;
     if !reply.warning.is_empty() {
         output::say(&format!("warning: {}", reply.warning));
     }
@@ -149,34 +170,47 @@ pub async fn run(args: Submit) -> Result<(), Failure> {
         ));
     }
     if !args.json {
-        output::line(&reply.driver_id)?;
+        output::line(&reply.driver_id).map_err(|failure| unseen(&reply, key, failure))?;
     }
-    let driver = if args.wait {
-        Some(wait(&client, &reply.driver_id).await?)
+    let waited = if args.wait {
+        Some(wait(&client, &reply.driver_id, &mut stop).await)
     } else {
         None
     };
     if args.json {
-        output::json(&Submitted {
+        // However the waiting ended: the id and the key are known.
+        let driver = waited.as_ref().and_then(|waited| waited.as_ref().ok());
+        let document = Submitted {
             driver_id: &reply.driver_id,
             key: key.to_string(),
             duplicate: reply.duplicate,
             warning: &reply.warning,
-            driver: driver.as_ref(),
-        })?;
+            driver,
+        };
+        output::json(&document).map_err(|failure| unseen(&reply, key, failure))?;
     }
-    driver.map_or(Ok(()), |driver| ended_well(&driver))
+    waited.map_or(Ok(()), |driver| ended_well(&driver?))
+}
+
+/// A script that could not read the id must neither take the driver for refused nor for done.
+fn unseen(reply: &SubmitDriverReply, key: SubmissionKey, failure: Failure) -> Failure {
+    Failure::Unavailable(format!(
+        "{} was accepted, with key {key}, but this could not be told on standard output: {}",
+        reply.driver_id,
+        failure.message()
+    ))
 }
 
 async fn submit(
     client: &Client,
     key: SubmissionKey,
     description: &DriverDescription,
+    stop: &mut Stop,
 ) -> Result<SubmitDriverReply, Failure> {
     let progress = Progress::new("submitting");
     let reply = tokio::select! {
         reply = client.submit_driver(key, description) => reply,
-        _ = tokio::signal::ctrl_c() => {
+        () = stop.asked() => {
             drop(progress);
             return Err(Failure::Unavailable(format!(
                 "interrupted before a master answered: the driver may run or not. Ask with \
@@ -188,7 +222,7 @@ async fn submit(
 }
 
 /// Waits for the end of a driver, on the terminal.
-async fn wait(client: &Client, id: &str) -> Result<Driver, Failure> {
+async fn wait(client: &Client, id: &str, stop: &mut Stop) -> Result<Driver, Failure> {
     let driver: DriverId = id
         .parse()
         .map_err(|error| Failure::Unavailable(format!("the master's answer: {error}")))?;
@@ -196,7 +230,7 @@ async fn wait(client: &Client, id: &str) -> Result<Driver, Failure> {
     let waiting = client.wait_driver(&driver, |update| progress.set(&progress_of(id, update)));
     tokio::select! {
         ended = waiting => Ok(ended?),
-        _ = tokio::signal::ctrl_c() => {
+        () = stop.asked() => {
             drop(progress);
             Err(Failure::Unavailable(format!(
                 "interrupted: {id} goes on. Follow it with `vesta status {id}` or \
@@ -232,8 +266,66 @@ fn ended_well(driver: &Driver) -> Result<(), Failure> {
         (message, _) => format!(": {message}"),
     };
     let id = &driver.id;
+    let hint = match driver.worker_id.as_str() {
+        // It has written nothing, so its log shows nothing.
+        worker if driver.state == "ERROR" && driver.started_ms == 0 => match worker {
+            "" => "it was never started".to_owned(),
+            worker => format!("{worker} could not start it"),
+        },
+        _ => format!("`vesta logs --stderr {id}` shows what it wrote"),
+    };
     Err(Failure::Work(output::plain(&format!(
-        "{id} ended as {}{why} (`vesta logs --stderr {id}` shows what it wrote)",
+        "{id} ended as {}{why} ({hint})",
         driver.state
     ))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(driver: Driver) -> String {
+        match ended_well(&driver) {
+            Err(Failure::Work(said)) => said,
+            other => panic!("it did not end well: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn whoever_never_ran_has_no_log_that_could_tell_why() {
+        let never = Driver {
+            id: "driver-1".into(),
+            state: "ERROR".into(),
+            worker_id: "worker-1".into(),
+            message: "there is no program /nope".into(),
+            ..Driver::default()
+        };
+        let ran = Driver {
+            state: "FAILED".into(),
+            started_ms: 7,
+            ..never.clone()
+        };
+        let text = said(never);
+        assert!(
+            text.contains("worker-1") && !text.contains("vesta logs"),
+            "{text}"
+        );
+        assert!(said(ran).contains("`vesta logs --stderr driver-1`"));
+    }
+
+    #[test]
+    fn an_id_that_could_not_be_told_is_no_refusal() {
+        let reply = SubmitDriverReply {
+            driver_id: "driver-1".into(),
+            ..SubmitDriverReply::default()
+        };
+        let key = new_key();
+        match unseen(&reply, key, Failure::OutputClosed) {
+            Failure::Unavailable(said) => {
+                let accepted = format!("driver-1 was accepted, with key {key}");
+                assert!(said.contains(&accepted), "{said}");
+            }
+            other => panic!("an unknown outcome was wanted: {other:?}"),
+        }
+    }
 }

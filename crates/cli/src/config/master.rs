@@ -15,12 +15,20 @@ use crate::units;
 /// Most masters of a cluster: more make every write slower and survive nothing more in practice.
 const MASTERS_MAX: usize = 7;
 
+/// What is logged unless it is said otherwise: Raft's own library tells every lost message.
+const LOG: &str = "info,openraft=error";
+
 /// What may be set, in the file, the environment or flags.
 #[derive(Args, Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// This master's number among the masters, from 1; never given to another data directory.
-    #[arg(long, value_name = "N", env = "VESTA_MASTER_NODE_ID")]
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        env = "VESTA_MASTER_NODE_ID"
+    )]
     pub node_id: Option<u64>,
     /// Where its log and state are kept.
     #[arg(long, value_name = "DIR", env = "VESTA_MASTER_DATA_DIR")]
@@ -55,40 +63,65 @@ pub struct Settings {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", env = "VESTA_MASTER_INSECURE")]
     pub insecure: Option<bool>,
     /// Milliseconds between two heartbeats of the leader. [default: 100]
-    #[arg(long, value_name = "MS", env = "VESTA_MASTER_HEARTBEAT_MS")]
+    #[arg(
+        long,
+        value_name = "MS",
+        allow_negative_numbers = true,
+        env = "VESTA_MASTER_HEARTBEAT_MS"
+    )]
     pub heartbeat_ms: Option<u64>,
     /// The shortest patience of a follower in milliseconds, at least three heartbeats. [default: 300]
-    #[arg(long, value_name = "MS", env = "VESTA_MASTER_ELECTION_MIN_MS")]
+    #[arg(
+        long,
+        value_name = "MS",
+        allow_negative_numbers = true,
+        env = "VESTA_MASTER_ELECTION_MIN_MS"
+    )]
     pub election_min_ms: Option<u64>,
     /// The longest patience of a follower in milliseconds. [default: 600]
-    #[arg(long, value_name = "MS", env = "VESTA_MASTER_ELECTION_MAX_MS")]
+    #[arg(
+        long,
+        value_name = "MS",
+        allow_negative_numbers = true,
+        env = "VESTA_MASTER_ELECTION_MAX_MS"
+    )]
     pub election_max_ms: Option<u64>,
     /// Log entries between two snapshots. [default: 10000]
-    #[arg(long, value_name = "N", env = "VESTA_MASTER_SNAPSHOT_EVERY")]
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        env = "VESTA_MASTER_SNAPSHOT_EVERY"
+    )]
     pub snapshot_every: Option<u64>,
     /// Silence after which a worker is lost. [default: 60s]
-    #[arg(long, value_name = "TIME", value_parser = units::duration, env = "VESTA_MASTER_WORKER_TIMEOUT")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = units::duration, env = "VESTA_MASTER_WORKER_TIMEOUT")]
     #[serde(deserialize_with = "super::time")]
     pub worker_timeout: Option<Duration>,
     /// How long a recovery waits for those that don't answer. [default: 60s]
-    #[arg(long, value_name = "TIME", value_parser = units::duration, env = "VESTA_MASTER_RECOVERY_TIMEOUT")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = units::duration, env = "VESTA_MASTER_RECOVERY_TIMEOUT")]
     #[serde(deserialize_with = "super::time")]
     pub recovery_timeout: Option<Duration>,
     /// Silence after which an application is over. [default: 300s]
-    #[arg(long, value_name = "TIME", value_parser = units::duration, env = "VESTA_MASTER_APP_LEASE")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = units::duration, env = "VESTA_MASTER_APP_LEASE")]
     #[serde(deserialize_with = "super::time")]
     pub app_lease: Option<Duration>,
     /// How long workers execute orders after their last confirmed heartbeat; the same as theirs, which
     /// the timeouts here must outlast. [default: 15s]
-    #[arg(long, value_name = "TIME", value_parser = units::duration, env = "VESTA_MASTER_ORDER_TTL")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = units::duration, env = "VESTA_MASTER_ORDER_TTL")]
     #[serde(deserialize_with = "super::time")]
     pub order_ttl: Option<Duration>,
     /// Pause between two heartbeats of a worker; the same as theirs. [default: 5s]
-    #[arg(long, value_name = "TIME", value_parser = units::duration, env = "VESTA_MASTER_WORKER_HEARTBEAT")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = units::duration, env = "VESTA_MASTER_WORKER_HEARTBEAT")]
     #[serde(deserialize_with = "super::time")]
     pub worker_heartbeat: Option<Duration>,
     /// Scales the five times before this one, for tests. [default: 1]
-    #[arg(long, value_name = "FACTOR", env = "VESTA_MASTER_TIME_SCALE")]
+    #[arg(
+        long,
+        value_name = "FACTOR",
+        allow_negative_numbers = true,
+        env = "VESTA_MASTER_TIME_SCALE"
+    )]
     pub time_scale: Option<f64>,
     /// Spread an application's executors over many workers, or (false) pack them. [default: true]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", env = "VESTA_MASTER_SPREAD_OUT")]
@@ -106,8 +139,10 @@ pub struct Settings {
         env = "VESTA_MASTER_MAX_EXECUTOR_RETRIES"
     )]
     pub max_executor_retries: Option<i32>,
-    /// What is logged: a level, or more finely as in info,vesta_master=debug. [default: info]
-    #[arg(long, value_name = "FILTER", env = "VESTA_MASTER_LOG")]
+    /// What is logged: a level, or more finely as in info,vesta_master=debug.
+    #[arg(long, value_name = "FILTER", env = "VESTA_MASTER_LOG", help = units::with_default(
+        "What is logged: a level, or more finely as in info,vesta_master=debug", LOG
+    ))]
     pub log: Option<String>,
 }
 
@@ -209,6 +244,7 @@ impl Settings {
             self.raft_listen.unwrap_or_else(|| local(7701)),
             insecure,
         )?;
+        apart(listen, raft_listen)?;
         let (own, peers) = members(node_id, &self, listen, raft_listen)?;
         let mut warnings = Vec::new();
         if peers.len().is_multiple_of(2) {
@@ -241,7 +277,7 @@ impl Settings {
             spread_out: self.spread_out.unwrap_or(true),
             reserve_for_executors: self.reserve_for_executors.unwrap_or(true),
             max_executor_retries: retries(self.max_executor_retries.unwrap_or(10))?,
-            log: self.log.unwrap_or_else(|| "info,openraft=error".to_owned()),
+            log: self.log.unwrap_or_else(|| LOG.to_owned()),
             warnings,
         })
     }
@@ -294,6 +330,18 @@ fn listener(
     }
     checks::loopback(key, address, insecure)?;
     Ok(address)
+}
+
+/// Refuses one address for both conversations.
+fn apart(listen: SocketAddr, raft_listen: SocketAddr) -> Result<(), ConfigError> {
+    let everywhere = listen.ip().is_unspecified() || raft_listen.ip().is_unspecified();
+    if listen.port() != raft_listen.port() || !(everywhere || listen.ip() == raft_listen.ip()) {
+        return Ok(());
+    }
+    Err(ConfigError::Contradiction(format!(
+        "listen = {listen} and raft_listen = {raft_listen}: a master listens for clients and for other \
+         masters on two ports, such as 7700 and 7701"
+    )))
 }
 
 /// This master as others know it, and all masters.

@@ -20,6 +20,9 @@ use crate::units;
 /// Memory that a worker leaves to the system unless it is told what to give, as Spark does, in MiB.
 const LEFT_TO_SYSTEM_MIB: u64 = 1024;
 
+/// What is logged unless it is said otherwise.
+const LOG: &str = "info";
+
 /// The masters as a worker is told them: `vesta://a,b`, or in a file also a list of `host:port`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Masters(pub MasterList);
@@ -82,26 +85,31 @@ pub struct Settings {
     #[arg(long, value_name = "HOST", env = "VESTA_WORKER_HOST")]
     pub host: Option<String>,
     /// Cores to give. [default: all]
-    #[arg(long, value_name = "N", env = "VESTA_WORKER_CORES")]
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        env = "VESTA_WORKER_CORES"
+    )]
     pub cores: Option<u32>,
     /// Memory to give, with its unit; booked, not enforced. [default: all but 1g]
-    #[arg(long, value_name = "MEMORY", value_parser = units::memory, env = "VESTA_WORKER_MEMORY")]
+    #[arg(long, value_name = "MEMORY", allow_hyphen_values = true, value_parser = units::memory, env = "VESTA_WORKER_MEMORY")]
     #[serde(deserialize_with = "super::memory")]
     pub memory: Option<u64>,
     /// Named resources with their addresses: `gpu = ["0", "1"]`. In the file only.
     #[arg(skip)]
     pub resources: Option<BTreeMap<String, Vec<String>>>,
     /// Pause between two heartbeats. [default: 5s]
-    #[arg(long, value_name = "TIME", value_parser = units::duration, env = "VESTA_WORKER_HEARTBEAT")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = units::duration, env = "VESTA_WORKER_HEARTBEAT")]
     #[serde(deserialize_with = "super::time")]
     pub heartbeat: Option<Duration>,
     /// How long orders are executed after the last confirmed heartbeat; the masters' must be the same.
     /// [default: 15s]
-    #[arg(long, value_name = "TIME", value_parser = units::duration, env = "VESTA_WORKER_ORDER_TTL")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = units::duration, env = "VESTA_WORKER_ORDER_TTL")]
     #[serde(deserialize_with = "super::time")]
     pub order_ttl: Option<Duration>,
     /// How long a process that was told to end may take before it is killed. [default: 10s]
-    #[arg(long, value_name = "TIME", value_parser = units::duration, env = "VESTA_WORKER_KILL_GRACE")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = units::duration, env = "VESTA_WORKER_KILL_GRACE")]
     #[serde(deserialize_with = "super::time")]
     pub kill_grace: Option<Duration>,
     /// Allow an address that other machines can reach, without TLS.
@@ -109,10 +117,17 @@ pub struct Settings {
     pub insecure: Option<bool>,
     /// Scales heartbeat, order_ttl and the pauses between restarts, for tests; the masters' must be
     /// the same. [default: 1]
-    #[arg(long, value_name = "FACTOR", env = "VESTA_WORKER_TIME_SCALE")]
+    #[arg(
+        long,
+        value_name = "FACTOR",
+        allow_negative_numbers = true,
+        env = "VESTA_WORKER_TIME_SCALE"
+    )]
     pub time_scale: Option<f64>,
-    /// What is logged: a level, or more finely as in info,vesta_worker=debug. [default: info]
-    #[arg(long, value_name = "FILTER", env = "VESTA_WORKER_LOG")]
+    /// What is logged: a level, or more finely as in info,vesta_worker=debug.
+    #[arg(long, value_name = "FILTER", env = "VESTA_WORKER_LOG", help = units::with_default(
+        "What is logged: a level, or more finely as in info,vesta_worker=debug", LOG
+    ))]
     pub log: Option<String>,
 }
 
@@ -225,7 +240,7 @@ impl Settings {
             kill_grace: self.kill_grace.unwrap_or(Duration::from_secs(10)),
             insecure,
             time_scale,
-            log: self.log.unwrap_or_else(|| "info".to_owned()),
+            log: self.log.unwrap_or_else(|| LOG.to_owned()),
         })
     }
 }

@@ -1,6 +1,6 @@
 //! How far a run is, without IO.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use vesta_client::ApplicationEvent;
 use vesta_client::application_proto::Executor;
@@ -11,6 +11,8 @@ pub struct Tally {
     wanted: u32,
     done: BTreeSet<u32>,
     failed: BTreeSet<u32>,
+    /// How many executors failed in the same words.
+    ends: BTreeMap<String, u32>,
     waiting_because: String,
 }
 
@@ -21,6 +23,7 @@ impl Tally {
             wanted,
             done: BTreeSet::new(),
             failed: BTreeSet::new(),
+            ends: BTreeMap::new(),
             waiting_because: String::new(),
         }
     }
@@ -62,10 +65,19 @@ impl Tally {
             ("", None) => String::new(),
             (message, _) => format!(": {message}"),
         };
-        Some(format!(
-            "executor {number} ended as {}{why}",
-            executor.state
-        ))
+        let how = format!("ended as {}{why}", executor.state);
+        let said = format!("executor {number} {how}");
+        let times = self.ends.entry(how).or_default();
+        *times += 1;
+        (*times == 1).then_some(said)
+    }
+
+    /// What was told of one executor and holds for more of them, with their count.
+    pub fn repeated(&self) -> Vec<String> {
+        let repeated = self.ends.iter().filter(|(_, times)| **times > 1);
+        repeated
+            .map(|(how, times)| format!("{times} executors {how}"))
+            .collect()
     }
 
     /// How far it is, in one line.
@@ -107,6 +119,23 @@ mod tests {
         );
         assert_eq!(ends(&mut tally, 0, "EXITED", Some(3)), None);
         assert_eq!(tally.summary(), "0 of 1 done, 1 failed");
+    }
+
+    #[test]
+    fn failures_in_the_same_words_are_told_once_and_counted() {
+        let mut tally = Tally::new(1);
+        let told: Vec<_> = (0..3)
+            .filter_map(|number| ends(&mut tally, number, "EXITED", Some(3)))
+            .collect();
+        assert_eq!(told, ["executor 0 ended as EXITED: exit code 3"]);
+        assert!(
+            ends(&mut tally, 3, "LOST", None).is_some(),
+            "in other words"
+        );
+        assert_eq!(
+            tally.repeated(),
+            ["3 executors ended as EXITED: exit code 3"]
+        );
     }
 
     #[test]

@@ -80,6 +80,29 @@ fn a_master_advertises_what_the_list_says() {
 }
 
 #[test]
+fn clients_and_masters_can_t_come_to_the_same_port() {
+    for (listen, raft) in [
+        ("127.0.0.1:7700", "127.0.0.1:7700"),
+        ("0.0.0.0:7700", "127.0.0.1:7700"),
+    ] {
+        let said = refused(Settings {
+            listen: Some(listen.parse().unwrap()),
+            raft_listen: Some(raft.parse().unwrap()),
+            insecure: Some(true),
+            ..none()
+        });
+        let both = format!("listen = {listen} and raft_listen = {raft}");
+        assert!(said.contains(&both), "{said}");
+    }
+    let two_machines = Settings {
+        listen: Some("127.0.0.1:7700".parse().unwrap()),
+        raft_listen: Some("127.0.0.2:7700".parse().unwrap()),
+        ..none()
+    };
+    assert!(two_machines.over(settings()).check().is_ok());
+}
+
+#[test]
 fn an_even_number_of_masters_is_warned_about() {
     let two = ["1=a:1/a:2", "2=b:1/b:2"].map(str::to_owned).to_vec();
     let config = Settings {

@@ -504,11 +504,14 @@ fn executors(executors: &[Executor], width: Option<usize>) -> String {
                 executor.cores.to_string(),
                 show_memory(executor.memory_mib),
                 exit(executor),
+                executor.message.clone(),
             ]
         };
-        let heading = ["EXECUTOR", "STATE", "WORKER", "CORES", "MEMORY", "EXIT"];
-        let notes = executors.iter().map(|it| it.message.clone()).collect();
-        Rows::new(heading, executors.iter().map(row).collect()).lines_in(width, None, notes)
+        let heading = [
+            "EXECUTOR", "STATE", "WORKER", "CORES", "MEMORY", "EXIT", "MESSAGE",
+        ];
+        let rows = Rows::new(heading, executors.iter().map(row).collect());
+        rows.lines_in(width, Some(6), vec![])
     })
 }
 

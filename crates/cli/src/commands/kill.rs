@@ -53,9 +53,19 @@ pub async fn run(args: Kill) -> Result<(), Failure> {
     let client = args.connection.client();
     let key = args.key.unwrap_or_else(new_key);
     let mut stop = Stop::new()?;
-    let (id, reply) = match &args.id {
-        Target::Driver(id) => (id.to_string(), client.kill_driver(key, id).await?),
-        Target::App(id) => (id.to_string(), client.kill_application(key, id).await?),
+    let id = args.id.to_string();
+    let asking = async {
+        match &args.id {
+            Target::Driver(id) => client.kill_driver(key, id).await,
+            Target::App(id) => client.kill_application(key, id).await,
+        }
+    };
+    let reply = tokio::select! {
+        reply = asking => reply?,
+        () = stop.asked() => return Err(Failure::Unavailable(format!(
+            "interrupted before a master answered: the end of {id} may be recorded or not. Ask with \
+             `vesta status --key {key}`"
+        ))),
     };
     if !reply.success {
         return Err(Failure::Refused(output::plain(&format!(

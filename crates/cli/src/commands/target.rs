@@ -1,5 +1,6 @@
 //! What a command is about, as an id on the command line.
 
+use std::fmt;
 use std::str::FromStr;
 
 use vesta_client::LogSource;
@@ -29,6 +30,15 @@ impl FromStr for Target {
                     shown(text)
                 )
             })
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Driver(id) => id.fmt(f),
+            Target::App(id) => id.fmt(f),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
+use vesta_client::proto::ListRequest;
 use vesta_local::{Process, wait_until};
 use vesta_types::{AppId, DriverId};
 
@@ -136,6 +137,21 @@ async fn each_exit_code_says_what_it_says_in_the_help() {
             &nobody,
             submit(&["--timeout", "1s"], "true"),
             "nothing was done",
+        ),
+        (
+            3,
+            &nobody,
+            vec![
+                "app",
+                "run",
+                "--executors",
+                "1",
+                "--timeout",
+                "1s",
+                "--",
+                "true",
+            ],
+            &nobody["vesta://".len()..],
         ),
     ] {
         let output = support::vesta(url, &args).await;
@@ -342,6 +358,134 @@ async fn app_run_ends_with_its_application() {
         !executors.iter().any(|executor| executor.is_alive())
     });
     gone.await.unwrap();
+    cluster.finish().await;
+}
+
+/// A script that can't read the answer must not take what was accepted for refused, nor for done.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_accepted_is_told_however_the_command_ends() {
+    let cluster = start(options()).await;
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let unread = Command::new(support::program())
+        .args(["submit", "--", "/bin/true"])
+        .env("VESTA_MASTER", cluster.master_url())
+        .stdin(Stdio::null())
+        .stdout(full)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let unread = unread.wait_with_output().await.unwrap();
+    let said = support::stderr(&unread);
+    assert_eq!(unread.status.code(), Some(3), "{said}");
+    let (id, rest) = said
+        .split_once(" was accepted, with key ")
+        .unwrap_or_else(|| panic!("{said}"));
+    let id: DriverId = id.trim_start_matches("vesta: ").parse().unwrap();
+    cluster.driver_in(&id, "FINISHED").await;
+    let key = rest.split(',').next().unwrap();
+    let found = support::stdout(&cluster.vesta(&["status", "--key", key]).await);
+    assert!(found.starts_with(id.as_str()), "{found}");
+
+    let line = [
+        "submit", "--wait", "--json", "--", "/bin/sh", "-c", FOR_EVER,
+    ];
+    let waits = spawn(&cluster.master_url(), &line);
+    let process = process(&waits);
+    let client = cluster.client();
+    let runs = wait_until("its driver to run", BOUND, async || {
+        let drivers = client.list_drivers(ListRequest::default()).await;
+        drivers.is_ok_and(|reply| reply.drivers.iter().any(|driver| driver.pid != 0))
+    });
+    runs.await.unwrap();
+    process.signal(Signal::TERM).unwrap();
+    let ended = tokio::time::timeout(BOUND, waits.wait_with_output()).await;
+    let ended = ended.expect("the command runs on").unwrap();
+    assert_eq!(ended.status.code(), Some(3));
+    let known: Value = serde_json::from_slice(&ended.stdout).unwrap();
+    assert!(known["key"].is_string(), "{known}");
+    let id: DriverId = known["driver_id"].as_str().unwrap().parse().unwrap();
+    assert_eq!(cluster.driver(&id).await.state, "RUNNING");
+    cluster.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tail_has_the_bytes_that_were_asked_for_and_a_log_out_of_reach_is_said_to_be_that() {
+    let mut cluster = start(vesta_local::Options {
+        workers: 1,
+        ..options()
+    })
+    .await;
+    // More than one read of a worker returns.
+    let body = format!("head -c 600000 /dev/zero | tr '\\0' x; {FOR_EVER}");
+    let line = ["submit", "--", "/bin/sh", "-c", body.as_str()];
+    let id = support::stdout(&cluster.vesta(&line).await);
+    let written = wait_until("its output", BOUND, async || {
+        cluster.vesta(&["logs", &id]).await.stdout.len() == 600_000
+    });
+    written.await.unwrap();
+    for (tail, bytes) in [("0", 0), ("7", 7), ("300000", 300_000), ("700000", 600_000)] {
+        let log = cluster.vesta(&["logs", "--tail", tail, &id]).await;
+        assert_eq!(
+            log.stdout.len(),
+            bytes,
+            "--tail {tail}: {}",
+            support::stderr(&log)
+        );
+    }
+
+    cluster.workers[0].kill().unwrap();
+    let begun = std::time::Instant::now();
+    let away = wait_until("the masters to see it", BOUND, async || {
+        let log = cluster.vesta(&["logs", "--timeout", "60s", &id]).await;
+        let said = support::stderr(&log);
+        log.status.code() == Some(3)
+            && said.contains("the log is on worker-")
+            && said.contains("-f waits")
+            && !said.contains("nothing was done")
+    });
+    away.await.unwrap();
+    assert!(begun.elapsed().as_secs() < 60, "it did not wait for it");
+    // What it launched runs on, and is its own again.
+    cluster.workers[0].start().unwrap();
+    let killed = cluster.vesta(&["kill", "--wait", &id]).await;
+    assert_eq!(
+        killed.status.code(),
+        Some(0),
+        "{}",
+        support::stderr(&killed)
+    );
+    cluster.finish().await;
+}
+
+/// The mistake that is nearest: the other of a master's two ports.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_master_s_raft_port_is_named_as_what_it_is() {
+    let cluster = start(options()).await;
+    let masters = json(&cluster, &["list", "masters", "--json"]).await;
+    let raft = masters["masters"][0]["raft_address"].as_str().unwrap();
+    let alone = format!("vesta://{raft}");
+    for args in [
+        &["list", "workers"] as &[&str],
+        &["submit", "--", "/bin/true"],
+        &["app", "run", "--executors", "1", "--", "/bin/true"],
+    ] {
+        let output = support::vesta(&alone, args).await;
+        let said = support::stderr(&output);
+        assert_eq!(output.status.code(), Some(3), "{args:?}: {said}");
+        let port = format!("{raft} is not a client port of a Vesta master");
+        assert!(said.contains(&port), "{args:?}: {said}");
+    }
+    let beside = format!("vesta://{raft},{}", cluster.masters[0].address());
+    let listed = support::vesta(&beside, &["list", "workers"]).await;
+    assert_eq!(
+        listed.status.code(),
+        Some(0),
+        "{}",
+        support::stderr(&listed)
+    );
     cluster.finish().await;
 }
 

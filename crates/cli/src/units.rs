@@ -91,6 +91,25 @@ pub fn some(text: &str) -> Result<u32, String> {
     whole(text, 1..=u32::MAX)
 }
 
+/// A number of a master, of entries, of milliseconds: whatever counts from 1 without a bound that could
+/// be named here.
+///
+/// # Errors
+/// As for [`cores`].
+pub fn count(text: &str) -> Result<u64, String> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| format!("{} is not a whole number from 1", shown(text)))
+}
+
+/// A factor; its range is the configuration's to check.
+///
+/// # Errors
+/// As for [`cores`].
+pub fn factor(text: &str) -> Result<f64, String> {
+    let factor = text.parse().ok().filter(|factor: &f64| factor.is_finite());
+    factor.ok_or_else(|| format!("{} is not a factor such as 0.5 or 1", shown(text)))
+}
+
 /// A number of bytes.
 ///
 /// # Errors
@@ -233,7 +252,8 @@ mod tests {
         assert!(executors("100001").unwrap_err().contains("to 100000"));
         assert!(some("0").unwrap_err().ends_with("whole number from 1"));
         assert_eq!((retries("-1"), bytes("0")), (Ok(-1), Ok(0)));
-        assert!(retries("-2").is_err() && bytes("-1").is_err());
+        assert!(retries("-2").is_err() && bytes("-1").is_err() && count("0").is_err());
+        assert!(factor("x").is_err() && factor("nan").is_err() && factor("0.5") == Ok(0.5));
     }
 
     #[test]

@@ -101,7 +101,7 @@ impl Client {
             instance: None,
         };
         // Its last byte, and where that ends; an empty log has none.
-        while log.next().await?.is_some() {}
+        while log.next(|_| {}).await?.is_some() {}
         Ok(log.request.offset)
     }
 
@@ -130,12 +130,16 @@ impl Client {
 impl LogStream {
     /// The next bytes; `None` at the end.
     ///
-    /// A broken stream is opened again where it broke: if `follow` is set, for as long as it takes.
+    /// A broken stream is opened again where it broke: if `follow` is set, for as long as it takes, and
+    /// `on_wait` is told at each attempt why it takes longer.
     ///
     /// # Errors
     /// See [`ClientError`]. Also `Refused` when the stream broke and the driver has been started
     /// again meanwhile, so that the bytes that are missing are in another log.
-    pub async fn next(&mut self) -> Result<Option<Vec<u8>>, ClientError> {
+    pub async fn next(
+        &mut self,
+        mut on_wait: impl FnMut(&ClientError),
+    ) -> Result<Option<Vec<u8>>, ClientError> {
         loop {
             match self.stream.message().await {
                 Ok(Some(reply)) => {
@@ -152,13 +156,13 @@ impl LogStream {
                         return Err(error);
                     }
                     tracing::debug!(?status, "the log's stream broke");
-                    self.resume().await?;
+                    self.resume(&mut on_wait).await?;
                 }
             }
         }
     }
 
-    async fn resume(&mut self) -> Result<(), ClientError> {
+    async fn resume(&mut self, on_wait: &mut impl FnMut(&ClientError)) -> Result<(), ClientError> {
         let options = self.client.options();
         let mut backoff = Backoff::new(options.pause_first, options.pause_longest);
         loop {
@@ -168,7 +172,7 @@ impl LogStream {
                     self.stream = stream;
                     return Ok(());
                 }
-                Err(error) if error.is_passing() && self.request.follow => {}
+                Err(error) if error.is_passing() && self.request.follow => on_wait(&error),
                 Err(error) => return Err(error),
             }
         }

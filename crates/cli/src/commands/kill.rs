@@ -74,7 +74,7 @@ pub async fn run(args: Kill) -> Result<(), Failure> {
         ))));
     }
     if !args.json {
-        output::line(&output::plain(&said(&id, &reply)))?;
+        output::line(&output::plain(&said(&id, &reply))).map_err(|failure| unseen(&id, failure))?;
     }
     let waited = if args.wait {
         Some(wait(&client, &args.id, &id, &mut stop).await)
@@ -87,12 +87,21 @@ pub async fn run(args: Kill) -> Result<(), Failure> {
         output::json(&Killed {
             reply,
             ended: ended.cloned(),
-        })?;
+        })
+        .map_err(|failure| unseen(&id, failure))?;
         return waited.map_or(Ok(()), |waited| waited.map(|_| ()));
     }
     waited.map_or(Ok(()), |state| {
         output::line(&format!("{id} ended as {}", state?))
     })
+}
+
+/// A script that could not read the answer must not take the request for refused.
+fn unseen(id: &str, failure: Failure) -> Failure {
+    Failure::Unavailable(format!(
+        "the end of {id} is recorded, but this could not be told on standard output: {}",
+        failure.message()
+    ))
 }
 
 /// What became of the request, in one line.

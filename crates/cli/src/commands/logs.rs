@@ -44,10 +44,19 @@ pub struct Logs {
 pub async fn run(args: Logs) -> Result<(), Failure> {
     let client = args.connection.client();
     let mut log = open(&client, &args).await?;
-    while let Some(bytes) = log.next().await? {
-        output::bytes(&bytes)?;
+    loop {
+        let mut said = false;
+        let on_wait = |error: &ClientError| {
+            if !said {
+                output::say(&format!("{error}; waiting"));
+                said = true;
+            }
+        };
+        match log.next(on_wait).await? {
+            Some(bytes) => output::bytes(&bytes)?,
+            None => return Ok(()),
+        }
     }
-    Ok(())
 }
 
 async fn open(client: &Client, args: &Logs) -> Result<LogStream, Failure> {

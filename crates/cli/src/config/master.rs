@@ -26,7 +26,8 @@ pub struct Settings {
     #[arg(
         long,
         value_name = "N",
-        allow_negative_numbers = true,
+        allow_hyphen_values = true,
+        value_parser = units::count,
         env = "VESTA_MASTER_NODE_ID"
     )]
     pub node_id: Option<u64>,
@@ -66,7 +67,8 @@ pub struct Settings {
     #[arg(
         long,
         value_name = "MS",
-        allow_negative_numbers = true,
+        allow_hyphen_values = true,
+        value_parser = units::count,
         env = "VESTA_MASTER_HEARTBEAT_MS"
     )]
     pub heartbeat_ms: Option<u64>,
@@ -74,7 +76,8 @@ pub struct Settings {
     #[arg(
         long,
         value_name = "MS",
-        allow_negative_numbers = true,
+        allow_hyphen_values = true,
+        value_parser = units::count,
         env = "VESTA_MASTER_ELECTION_MIN_MS"
     )]
     pub election_min_ms: Option<u64>,
@@ -82,7 +85,8 @@ pub struct Settings {
     #[arg(
         long,
         value_name = "MS",
-        allow_negative_numbers = true,
+        allow_hyphen_values = true,
+        value_parser = units::count,
         env = "VESTA_MASTER_ELECTION_MAX_MS"
     )]
     pub election_max_ms: Option<u64>,
@@ -90,7 +94,8 @@ pub struct Settings {
     #[arg(
         long,
         value_name = "N",
-        allow_negative_numbers = true,
+        allow_hyphen_values = true,
+        value_parser = units::count,
         env = "VESTA_MASTER_SNAPSHOT_EVERY"
     )]
     pub snapshot_every: Option<u64>,
@@ -119,7 +124,8 @@ pub struct Settings {
     #[arg(
         long,
         value_name = "FACTOR",
-        allow_negative_numbers = true,
+        allow_hyphen_values = true,
+        value_parser = units::factor,
         env = "VESTA_MASTER_TIME_SCALE"
     )]
     pub time_scale: Option<f64>,
@@ -135,7 +141,8 @@ pub struct Settings {
     #[arg(
         long,
         value_name = "N",
-        allow_negative_numbers = true,
+        allow_hyphen_values = true,
+        value_parser = units::retries,
         env = "VESTA_MASTER_MAX_EXECUTOR_RETRIES"
     )]
     pub max_executor_retries: Option<i32>,

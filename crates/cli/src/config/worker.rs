@@ -88,7 +88,8 @@ pub struct Settings {
     #[arg(
         long,
         value_name = "N",
-        allow_negative_numbers = true,
+        allow_hyphen_values = true,
+        value_parser = units::cores,
         env = "VESTA_WORKER_CORES"
     )]
     pub cores: Option<u32>,
@@ -120,7 +121,8 @@ pub struct Settings {
     #[arg(
         long,
         value_name = "FACTOR",
-        allow_negative_numbers = true,
+        allow_hyphen_values = true,
+        value_parser = units::factor,
         env = "VESTA_WORKER_TIME_SCALE"
     )]
     pub time_scale: Option<f64>,

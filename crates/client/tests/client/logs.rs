@@ -8,7 +8,7 @@ async fn read_all(client: &Client, tail: Option<u64>) -> Vec<u8> {
     let source = LogSource::Driver("driver-20261121110000-0000".parse().unwrap());
     let mut log = client.read_log(&source, false, true, tail).await.unwrap();
     let mut bytes = Vec::new();
-    while let Some(more) = soon("the next bytes", log.next()).await.unwrap() {
+    while let Some(more) = soon("the next bytes", log.next(|_| {})).await.unwrap() {
         bytes.extend(more);
     }
     bytes

@@ -48,7 +48,11 @@ pub async fn run(args: Logs) -> Result<(), Failure> {
         let mut said = false;
         let on_wait = |error: &ClientError| {
             if !said {
-                output::say(&format!("{error}; waiting"));
+                let why = match error {
+                    ClientError::WorkerAway { .. } => "no master reaches its worker now".to_owned(),
+                    error => error.to_string(),
+                };
+                output::say(&format!("{why}; waiting for the rest of the log"));
                 said = true;
             }
         };

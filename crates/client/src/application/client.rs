@@ -162,9 +162,10 @@ where
 {
     loop {
         match client.write(key, &send).await {
-            // The call has paused between its own attempts: no further pause is needed.
             Err(error) if error.is_passing() => {
                 tracing::warn!(%error, "no answer to {what} yet: it is sent again with the same key");
+                // A call may end at once: when no master's port is among those that were named.
+                tokio::time::sleep(client.options().pause_longest).await;
             }
             answer => return answer,
         }

@@ -513,3 +513,28 @@ fn port_of(cluster: &Running, at: usize) -> String {
     let port = address.rsplit(':').next().unwrap_or_default();
     format!("-{port}")
 }
+
+/// Found by a test: the signal came before anything listened for it, and what the predecessor left ran on.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_is_asked_to_end_while_it_starts_ends_what_its_predecessor_left() {
+    let mut cluster = start(options()).await;
+    let driver = cluster
+        .submit(&supervised(&cluster, "left", true, FOR_EVER))
+        .await;
+    let process = running_process(&cluster, &driver).await;
+    cluster.workers[0].kill().unwrap();
+    cluster.workers[0].start().unwrap();
+    // By its first line in the log it listens for signals; what was left is looked at after that.
+    let begun = wait_until("the agent to begin", BOUND, async || {
+        cluster.workers[0]
+            .log_text()
+            .matches("worker starts")
+            .count()
+            == 2
+    });
+    begun.await.unwrap();
+    cluster.workers[0].terminate().unwrap();
+    cluster.workers[0].wait(BOUND).await.unwrap();
+    assert!(!process.is_alive());
+    cluster.finish().await;
+}

@@ -1,27 +1,36 @@
 //! Being asked to end.
 
+use std::future::Future;
+
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Completes when this process is asked to end: Ctrl-C, SIGTERM, or its terminal is closed. Its value
-/// says which.
+/// From now on this process is asked to end by Ctrl-C, SIGTERM or its terminal's end, and no longer ended:
+/// what is returned completes then, and says which it was. That holds at once, and not only when it is
+/// first waited for.
 ///
 /// The processes of a cluster are in groups of their own, so a terminal's Ctrl-C does not reach them.
 /// Whoever holds a [`crate::Cluster`] races its work against this, and drops or stops the cluster.
 ///
 /// # Errors
 /// When no handler can be installed.
-pub async fn interrupted() -> std::io::Result<&'static str> {
+///
+/// # Panics
+/// Outside a tokio runtime.
+pub fn interrupted() -> std::io::Result<impl Future<Output = &'static str> + Send> {
     let mut int = signal(SignalKind::interrupt())?;
     let mut term = signal(SignalKind::terminate())?;
     let mut hup = signal(SignalKind::hangup())?;
-    let next = async |signal: &mut Signal| {
-        if signal.recv().await.is_none() {
-            std::future::pending::<()>().await;
+    Ok(async move {
+        tokio::select! {
+            () = next(&mut int) => "Ctrl-C",
+            () = next(&mut term) => "SIGTERM",
+            () = next(&mut hup) => "SIGHUP",
         }
-    };
-    tokio::select! {
-        () = next(&mut int) => Ok("Ctrl-C"),
-        () = next(&mut term) => Ok("SIGTERM"),
-        () = next(&mut hup) => Ok("SIGHUP"),
+    })
+}
+
+async fn next(signal: &mut Signal) {
+    if signal.recv().await.is_none() {
+        std::future::pending::<()>().await;
     }
 }

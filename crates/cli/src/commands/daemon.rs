@@ -14,15 +14,20 @@ pub fn prepare() -> Result<(), Failure> {
     vesta_local::watch_parent().map_err(|error| Failure::Refused(error.to_string()))
 }
 
-/// Completes when this process is asked to end, and says so in the log.
-pub async fn asked_to_end(role: &'static str) {
-    match vesta_local::interrupted().await {
-        Ok(how) => tracing::info!(how, "the {role} was asked to end"),
-        Err(error) => {
-            tracing::error!(%error, "signals can't be caught: only SIGKILL ends this {role}");
-            std::future::pending::<()>().await;
-        }
-    }
+/// From now on a signal asks this process to end, whatever it does just then. What is returned completes
+/// when one has, and says so in the log.
+///
+/// # Errors
+/// `Refused` when signals can't be caught.
+pub fn asked_to_end(
+    role: &'static str,
+) -> Result<impl Future<Output = ()> + Send + use<>, Failure> {
+    let interrupted = vesta_local::interrupted()
+        .map_err(|error| Failure::Refused(format!("signals can't be caught: {error}")))?;
+    Ok(async move {
+        let how = interrupted.await;
+        tracing::info!(how, "the {role} was asked to end");
+    })
 }
 
 /// An error with all its causes.

@@ -45,7 +45,7 @@ pub async fn run(args: Master) -> Result<(), Failure> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let shutdown = super::daemon::asked_to_end("master");
+    let shutdown = super::daemon::asked_to_end("master")?;
     vesta_master::run(launched(config), shutdown)
         .await
         .map_err(|error| Failure::Refused(super::daemon::chain(&error)))

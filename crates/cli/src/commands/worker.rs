@@ -44,7 +44,7 @@ pub async fn run(args: Worker) -> Result<(), Failure> {
     if config.insecure && !config.listen.ip().is_loopback() {
         tracing::warn!(listen = %config.listen, "insecure: this address can be reached by others");
     }
-    let shutdown = super::daemon::asked_to_end("worker");
+    let shutdown = super::daemon::asked_to_end("worker")?;
     let refused = |error: vesta_worker::WorkerError| Failure::Refused(super::daemon::chain(&error));
     let config = launched(config).map_err(refused)?;
     vesta_worker::run(config, shutdown).await.map_err(refused)

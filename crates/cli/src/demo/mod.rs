@@ -118,11 +118,11 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     let text = text.map_err(|error| Failure::Usage(error.to_string()))?;
     let output = if args.json { Output::Err } else { Output::Out };
     let timeline = Arc::new(Timeline::begin(output));
+    let interrupted = interrupted().map_err(|error| work(error.into()))?;
     let report = tokio::select! {
         outcome = demonstrate(&args, &text, &timeline) => outcome.map_err(work)?,
-        signal = interrupted() => {
+        signal = interrupted => {
             // Dropping the demonstration has ended every process.
-            let signal = signal.map_err(|error| work(error.into()))?;
             return Err(Failure::Work(format!("ended by {signal}; no process is left")));
         }
     };

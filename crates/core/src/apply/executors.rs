@@ -18,7 +18,8 @@ pub(super) enum Cause {
 }
 
 impl Applying<'_> {
-    /// The executor runs, says its worker. That ends a row of failures.
+    /// The executor runs, says its worker. That ends a row of failures; not of an application that runs
+    /// to completion, whose programs all run for a moment at least.
     pub(super) fn executor_runs(&mut self, id: &ExecutorId, pid: u32) {
         let Some(app) = self.state.applications.get_mut(&id.app) else {
             return;
@@ -29,7 +30,9 @@ impl Applying<'_> {
         executor.pid = Some(pid);
         if executor.state == ExecutorState::Launching {
             executor.state = ExecutorState::Running;
-            app.retries = 0;
+            if !app.description.run_to_completion {
+                app.retries = 0;
+            }
         }
     }
 
@@ -141,6 +144,7 @@ impl Applying<'_> {
         }
         let done = to == ExecutorState::Exited && exit.as_ref().is_some_and(Exit::is_success);
         if done && app.description.run_to_completion {
+            app.retries = 0;
             let wanted = app.description.profiles.get_mut(&executor.profile);
             if let Some(target) = wanted.and_then(|wanted| wanted.target.as_mut()) {
                 *target = target.saturating_sub(1);

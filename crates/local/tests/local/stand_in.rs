@@ -54,7 +54,7 @@ async fn start_a_cluster() {
 
 async fn be_a_member(mode: &str) {
     watch_parent().unwrap();
-    let asked = interrupted();
+    let asked = interrupted().unwrap();
     let args: Vec<String> = std::env::args().collect();
     let at = args.iter().position(|arg| arg == "--config").unwrap();
     let text = std::fs::read_to_string(&args[at + 1]).unwrap();
@@ -62,7 +62,7 @@ async fn be_a_member(mode: &str) {
     println!("variable={:?}", std::env::var("VESTA_TEST_VARIABLE").ok());
     let launched = (args[at - 1] == "worker").then(|| launch(&config));
     let _listener = TcpListener::bind(config["listen"].as_str().unwrap()).unwrap();
-    asked.await.unwrap();
+    asked.await;
     if mode == ORDERLY
         && let Some(mut launched) = launched
     {

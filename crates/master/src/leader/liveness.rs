@@ -41,7 +41,8 @@ impl Leader {
 
     fn judge_workers(&mut self, state: &ClusterState) {
         for (workers, verdict) in std::mem::take(&mut self.unsettled) {
-            self.propose(Pending::Lose(workers, verdict.clone()), verdict);
+            let command = Command::clone(&verdict);
+            self.propose(Pending::Lose(workers, verdict), command);
         }
         self.take_leave(state);
         let led = self.clock.led();
@@ -99,7 +100,7 @@ impl Leader {
             workers,
             cause,
         };
-        self.propose(Pending::Lose(ids, verdict.clone()), verdict);
+        self.propose(Pending::Lose(ids, Box::new(verdict.clone())), verdict);
     }
 
     /// The verdict over these workers has been applied, or refused: whatever they say from now on counts.

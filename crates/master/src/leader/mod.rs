@@ -108,7 +108,7 @@ enum Pending {
     Confirm(AppId),
     Plan,
     Complete,
-    Lose(Vec<WorkerId>, Command),
+    Lose(Vec<WorkerId>, Box<Command>),
     Expire(Vec<AppId>),
 }
 
@@ -131,7 +131,7 @@ pub struct Leader {
     condemned: Vec<WorkerId>,
     brake: liveness::Brake,
     /// Verdicts whose outcome is not known: proposed again, until it is.
-    unsettled: Vec<(Vec<WorkerId>, Command)>,
+    unsettled: Vec<(Vec<WorkerId>, Box<Command>)>,
     outputs: Vec<Output>,
 }
 

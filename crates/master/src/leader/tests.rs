@@ -893,10 +893,7 @@ fn orders_leave_out_what_their_worker_has_and_never_grow_beyond_a_message() {
     play.register_with(Some(40), vec![7; 256 * 1024]);
     play.act();
     let mut started = BTreeMap::new();
-    loop {
-        let Some((_, orders)) = play.orders().pop() else {
-            break;
-        };
+    while let Some((_, orders)) = play.orders().pop() {
         let bytes = prost::Message::encoded_len(&orders);
         assert!(bytes < 5 << 20, "{bytes} bytes of orders");
         let before = started.len();

@@ -17,7 +17,7 @@ use super::status;
 use crate::context::Context;
 
 /// How long a worker may take to answer one read.
-const ANSWER_WAIT: Duration = Duration::from_secs(5);
+const ANSWER_WAIT: Duration = Duration::from_secs(2);
 
 /// How often a log that is followed is looked at.
 const FOLLOW: Duration = Duration::from_millis(250);

@@ -188,6 +188,26 @@ fn of_an_application_that_runs_to_completion_what_succeeded_is_not_run_again() {
     assert_eq!(cluster.place(vec![another]), (0, 1));
 }
 
+/// Found by a user: a program that runs for a moment and fails was started hundreds of times.
+#[test]
+fn of_an_application_that_runs_to_completion_only_a_success_ends_a_row_of_failures() {
+    let mut cluster = Cluster::with_workers(1);
+    let app = to_completion(&mut cluster, 2);
+    let limit = cluster.app(&app).description.max_executor_retries;
+    assert_eq!(limit, 2);
+    let first = cluster.running_executor(&app, 0);
+    cluster.report(0, &[exited(&first, 1)]);
+    let second = cluster.running_executor(&app, 0);
+    cluster.report(0, &[exited(&second, 0)]);
+    assert_eq!(cluster.app(&app).retries, 0);
+    for _ in 0..limit {
+        assert!(cluster.app(&app).is_live());
+        let failing = cluster.running_executor(&app, 0);
+        cluster.report(0, &[exited(&failing, 1)]);
+    }
+    assert_eq!(cluster.app(&app).state, ApplicationState::Failed);
+}
+
 #[test]
 fn an_application_that_runs_to_completion_says_how_much_that_is() {
     let mut cluster = Cluster::with_workers(1);

@@ -1,0 +1,16 @@
+//! The cluster's objects as text for people.
+
+mod applications;
+mod drivers;
+mod masters;
+mod table;
+#[cfg(test)]
+mod tests;
+mod words;
+mod workers;
+
+pub use applications::{application, applications};
+pub use drivers::{driver, drivers};
+pub use masters::masters;
+pub use words::time;
+pub use workers::workers;

@@ -1,0 +1,171 @@
+//! What workers are told to run and to stop.
+
+use super::*;
+
+#[test]
+fn a_submitted_driver_is_ordered_once_its_placement_is_applied() {
+    let mut play = Play::new();
+    play.attach(1, "a");
+    play.orders();
+    play.submit();
+    play.act();
+    let orders = play.orders();
+    let (session, last) = orders.last().unwrap();
+    assert_eq!((*session, last.run.len(), last.epoch), (1, 1, 1));
+    assert_eq!(
+        last.index, play.state.applied,
+        "orders are as of the applied index"
+    );
+}
+
+#[test]
+fn an_order_that_nobody_took_up_is_said_again_and_one_that_was_is_not() {
+    let mut play = Play::new();
+    play.attach(1, "a");
+    play.submit();
+    play.act();
+    play.orders();
+    play.pass_with(3, &[1]);
+    let again = play.orders();
+    assert_eq!(
+        again.len(),
+        1,
+        "said again after `repeat`, not with every tick"
+    );
+    let instance = again[0].1.run[0].instance_id.parse().unwrap();
+    let running = InstanceStatus::Running {
+        pid: 42,
+        since: Timestamp(START),
+    };
+    play.report(
+        1,
+        "a",
+        vec![InstanceReport {
+            instance,
+            status: running,
+            restart: 0,
+        }],
+    );
+    play.orders();
+    play.pass_with(5, &[1]);
+    assert!(play.orders().is_empty());
+}
+
+#[test]
+fn an_order_that_a_worker_did_not_take_up_for_want_of_a_confirmation_is_said_again_soon() {
+    let mut play = Play::new();
+    play.attach(1, "a");
+    play.submit();
+    play.act();
+    play.orders();
+    play.report(1, "a", Vec::new());
+    play.pass(1);
+    assert_eq!(
+        play.orders().len(),
+        1,
+        "long before `repeat`, and not in a circle"
+    );
+}
+
+#[test]
+fn nothing_new_is_placed_on_a_worker_whose_stream_is_gone() {
+    let mut play = Play::new();
+    play.attach(1, "a");
+    play.attach(2, "b");
+    play.take(Input::WorkerClosed(1));
+    play.submit();
+    play.submit();
+    play.act();
+    let on: Vec<&str> = play
+        .state
+        .drivers
+        .values()
+        .filter_map(|it| Some(it.last_worker.as_ref()?.as_str()))
+        .collect();
+    assert_eq!(on, ["worker-b", "worker-b"]);
+}
+
+#[test]
+fn what_a_worker_is_told_to_stop_and_does_not_have_needs_no_stopping() {
+    let mut play = Play::new();
+    play.attach(1, "a");
+    play.submit();
+    play.act();
+    let instance: vesta_types::InstanceId = play.orders().last().unwrap().1.run[0]
+        .instance_id
+        .parse()
+        .unwrap();
+    play.take(Input::WorkerClosed(1));
+    play.pass(62);
+    // Lost, and back with what it was lost with: that is stopped.
+    play.take(Input::WorkerOpened(2, worker("a")));
+    let running = InstanceStatus::Running {
+        pid: 42,
+        since: Timestamp(START),
+    };
+    play.report(
+        2,
+        "a",
+        vec![InstanceReport {
+            instance,
+            status: running,
+            restart: 0,
+        }],
+    );
+    assert_eq!(play.orders().last().unwrap().1.stop.len(), 1);
+    play.report(2, "a", Vec::new());
+    assert!(
+        play.state
+            .workers
+            .values()
+            .all(|worker| worker.stopping.is_empty())
+    );
+}
+
+#[test]
+fn orders_leave_out_what_their_worker_has_and_never_grow_beyond_a_message() {
+    let mut play = Play::new();
+    let mut big = worker("a");
+    big.capacity.cores = 64;
+    big.capacity.memory_mib = 1 << 20;
+    let report = |play: &mut Play, reports| {
+        let report = WorkerReport {
+            epoch: play.state.epoch,
+            description: big.clone(),
+            reports,
+            stale_orders: 0,
+            leaving: false,
+        };
+        play.take(Input::WorkerReport(1, report));
+        play.act();
+    };
+    play.take(Input::WorkerOpened(1, big.clone()));
+    report(&mut play, Vec::new());
+    play.register_with(Some(40), vec![7; 256 * 1024]);
+    play.act();
+    let mut started = BTreeMap::new();
+    while let Some((_, orders)) = play.orders().pop() {
+        let bytes = prost::Message::encoded_len(&orders);
+        assert!(bytes < 5 << 20, "{bytes} bytes of orders");
+        let before = started.len();
+        for run in orders.run {
+            let instance = run.instance_id.parse().unwrap();
+            let status = InstanceStatus::Running {
+                pid: 1000 + u32::try_from(started.len()).unwrap(),
+                since: Timestamp(START),
+            };
+            let report = InstanceReport {
+                instance,
+                status,
+                restart: 0,
+            };
+            let twice = started.insert(run.instance_id, report);
+            assert_eq!(twice, None, "what it has is not ordered again");
+        }
+        if started.len() == before {
+            break;
+        }
+        report(&mut play, started.values().cloned().collect());
+    }
+    assert_eq!(started.len(), 40);
+}

@@ -19,11 +19,7 @@ async fn accepted_drivers_that_wait_outlive_the_leader_and_run_under_their_ids()
     let filler = cluster
         .submit(&cluster.driver_of("filler", 4, &until(&gate)))
         .await;
-    let running = |driver: &proto::Driver| driver.pid != 0;
-    let filler_pid = cluster
-        .driver_that(&filler.id, "a process", running)
-        .await
-        .pid;
+    let filler_pid = cluster.running(&filler.id).await.pid;
     let mut submitted = vec![filler];
     for number in 0..20 {
         let mut driver = cluster.driver_of(&format!("waits-{number}"), 1, "");
@@ -504,7 +500,7 @@ async fn a_leader_without_followers_decides_nothing_and_goes_on_when_they_return
     let long = cluster
         .submit(&cluster.driver_of("long", 1, FOR_EVER))
         .await;
-    let running = cluster.driver_in(&long.id, "RUNNING").await;
+    let running = cluster.running(&long.id).await;
     let leader = cluster.leader().await;
     let pid = cluster.masters[leader].pid();
     for at in (0..3).filter(|at| *at != leader) {

@@ -263,6 +263,14 @@ impl Running {
             .await
     }
 
+    /// Waits until a driver has a process, and returns it.
+    pub async fn running(&self, id: &DriverId) -> proto::Driver {
+        self.driver_that(id, "running", |driver| {
+            driver.state == "RUNNING" && driver.pid != 0
+        })
+        .await
+    }
+
     /// Waits until an application is as `wanted`, and returns it.
     pub async fn application_that(
         &self,

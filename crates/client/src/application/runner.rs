@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
-use vesta_proto::application::{Ended, ToApplication};
+use vesta_proto::application::to_application::Message;
+use vesta_proto::application::{Ended, Member, ToApplication};
 use vesta_types::AppId;
 
 use super::addresses::wanted;
@@ -34,6 +35,8 @@ pub(super) struct Shared {
     open: Mutex<BTreeSet<String>>,
     /// Raised when members or open sessions changed: see whom to dial.
     addresses: watch::Sender<()>,
+    /// Where a master last said that the leader is.
+    leader_at: watch::Sender<String>,
 }
 
 /// Everything that runs for an application; dropping it stops it.
@@ -55,6 +58,7 @@ impl Runner {
             news: watch::Sender::default(),
             open: Mutex::default(),
             addresses: watch::Sender::default(),
+            leader_at: watch::Sender::default(),
         });
         let settings = Arc::new(Settings {
             app,
@@ -89,7 +93,15 @@ impl Shared {
         message: ToApplication,
     ) -> Result<Option<u64>, Ignored> {
         let mut follow = lock(&self.follow);
+        let leader = leader_in(&message);
         let step = follow.take(message)?;
+        if let Some(leader) = leader {
+            self.leader_at.send_if_modified(|known| {
+                let moved = *known != leader;
+                *known = leader;
+                moved
+            });
+        }
         let news = News {
             table: Arc::new(follow.table.clone()),
             leader_epoch: follow.leader_epoch,
@@ -137,6 +149,11 @@ impl Shared {
         self.news.send_modify(|news| {
             news.ended.get_or_insert(ended);
         });
+    }
+
+    /// Tells where the leader is, whenever a master says that it moved.
+    pub(super) fn leader_at(&self) -> watch::Receiver<String> {
+        self.leader_at.subscribe()
     }
 
     pub(super) fn closed(&self, address: &str) {
@@ -223,6 +240,16 @@ fn differences(told: &News, now: &News) -> Vec<ApplicationEvent> {
         events.push(ApplicationEvent::Ended { state, message });
     }
     events
+}
+
+/// Where the leader is, if a master says so.
+fn leader_in(message: &ToApplication) -> Option<String> {
+    let Some(Message::Welcome(welcome)) = &message.message else {
+        return None;
+    };
+    let leads = |member: &&Member| Some(member.node_id) == welcome.leader;
+    let leader = welcome.members.iter().find(leads)?;
+    Some(leader.client_address.clone())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status, Streaming};
@@ -57,7 +57,9 @@ enum Broken {
 /// Holds a session with `address` for ever: aborting the task ends it.
 pub(super) async fn hold(address: String, shared: Arc<Shared>, settings: Arc<Settings>) {
     let mut backoff = Backoff::new(REDIAL_FIRST, REDIAL_LONGEST);
+    let mut leader_at = shared.leader_at();
     loop {
+        leader_at.borrow_and_update();
         let mut session = Session {
             address: &address,
             shared: &shared,
@@ -80,8 +82,22 @@ pub(super) async fn hold(address: String, shared: Arc<Shared>, settings: Arc<Set
         if session.welcomed {
             backoff.reset();
         }
-        sleep(backoff.pause()).await;
+        tokio::select! {
+            () = sleep(backoff.pause()) => {}
+            // One that has just come back and is elected is not kept waiting.
+            () = is_elected(&address, &mut leader_at) => backoff.reset(),
+        }
     }
+}
+
+/// Until another master says that the leader is at `address` from now on.
+async fn is_elected(address: &str, leader_at: &mut watch::Receiver<String>) {
+    while leader_at.changed().await.is_ok() {
+        if *leader_at.borrow_and_update() == address {
+            return;
+        }
+    }
+    std::future::pending().await
 }
 
 struct Session<'a> {
@@ -171,4 +187,22 @@ fn send(outbound: &mpsc::Sender<FromApplication>, message: Message) -> Result<()
         message: Some(message),
     };
     outbound.try_send(message).map_err(|_| Broken::Stuck)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_pause_ends_when_its_master_is_elected_and_not_when_another_is() {
+        let (said, mut leader_at) = watch::channel("a:1".to_owned());
+        // It led before: that is no news, and it may be why the pause is.
+        leader_at.borrow_and_update();
+        let mut elected = std::pin::pin!(is_elected("a:1", &mut leader_at));
+        assert!(timeout(Duration::ZERO, &mut elected).await.is_err());
+        said.send_replace("b:1".to_owned());
+        assert!(timeout(Duration::ZERO, &mut elected).await.is_err());
+        said.send_replace("a:1".to_owned());
+        elected.await;
+    }
 }

@@ -112,6 +112,7 @@ impl Agent {
                 description: self.description.clone(),
                 allegiance: self.allegiance.subscribe(),
                 order_ttl: self.config.order_ttl,
+                leader_at: self.leader_at.subscribe(),
                 events: self.sender.clone(),
             };
             tokio::spawn(session.keep())

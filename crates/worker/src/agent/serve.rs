@@ -52,6 +52,8 @@ pub(super) struct Agent {
     pub(super) stops: BTreeMap<InstanceId, watch::Sender<bool>>,
     /// What new sessions begin with.
     pub(super) allegiance: watch::Sender<Allegiance>,
+    /// Where a master last said that the leader is: a session that waits to be dialled waits no longer.
+    pub(super) leader_at: watch::Sender<String>,
     pub(super) sender: mpsc::Sender<Event>,
     pub(super) events: mpsc::Receiver<Event>,
 }
@@ -82,6 +84,7 @@ impl Agent {
             links: BTreeMap::new(),
             stops: BTreeMap::new(),
             allegiance: watch::Sender::new(allegiance),
+            leader_at: watch::Sender::default(),
             sender,
             events,
         })
@@ -164,8 +167,20 @@ impl Agent {
                     .iter()
                     .map(|member| member.client_address.clone());
                 let named: Vec<String> = named.collect();
+                let leader = welcome
+                    .members
+                    .iter()
+                    .find(|member| Some(member.node_id) == welcome.leader)
+                    .map(|member| member.client_address.clone());
                 if let Some(input) = translate::welcome(from, &welcome) {
                     let own = self.step(input).await;
+                    if let Some(leader) = leader.filter(|_| own) {
+                        self.leader_at.send_if_modified(|known| {
+                            let moved = *known != leader;
+                            *known = leader;
+                            moved
+                        });
+                    }
                     if own && self.masters.named(welcome.epoch, named, self.store.dir()) {
                         tracing::info!(masters = ?self.masters.targets(), "masters changed");
                     }

@@ -63,6 +63,8 @@ pub(super) struct Dialer {
     pub(super) description: Arc<WorkerDescription>,
     pub(super) allegiance: watch::Receiver<Allegiance>,
     pub(super) order_ttl: Duration,
+    /// Where a master last said that the leader is.
+    pub(super) leader_at: watch::Receiver<String>,
     pub(super) events: mpsc::Sender<Event>,
 }
 
@@ -80,7 +82,9 @@ impl Dialer {
     pub(super) async fn keep(self) {
         let mut wait = BACKOFF_FIRST;
         let mut told = false;
+        let mut leader_at = self.leader_at.clone();
         loop {
+            leader_at.borrow_and_update();
             let begun = Instant::now();
             let end = self.session().await;
             if begun.elapsed() >= GOOD {
@@ -99,8 +103,12 @@ impl Dialer {
                 }
             }
             // Jitter, so that thousands of workers don't come back in step.
-            tokio::time::sleep(wait.mul_f64(rand::random_range(0.5..1.5))).await;
-            wait = (wait * 2).min(BACKOFF_MOST);
+            let pause = tokio::time::sleep(wait.mul_f64(rand::random_range(0.5..1.5)));
+            tokio::select! {
+                () = pause => wait = (wait * 2).min(BACKOFF_MOST),
+                // One that has just come back and is elected is not kept waiting.
+                () = is_elected(&self.master, &mut leader_at) => wait = BACKOFF_FIRST,
+            }
         }
     }
 
@@ -197,6 +205,16 @@ impl Dialer {
     }
 }
 
+/// Until another master says that the leader is at `master` from now on.
+async fn is_elected(master: &str, leader_at: &mut watch::Receiver<String>) {
+    while leader_at.changed().await.is_ok() {
+        if *leader_at.borrow_and_update() == master {
+            return;
+        }
+    }
+    std::future::pending().await
+}
+
 /// An error with its causes: tonic's own says only "transport error".
 fn whole(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -206,4 +224,24 @@ fn whole(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_pause_ends_when_its_master_is_elected_and_not_when_another_is() {
+        let (said, mut leader_at) = watch::channel("a:1".to_owned());
+        // It led before: that is no news, and it may be why the pause is.
+        leader_at.borrow_and_update();
+        let mut elected = std::pin::pin!(is_elected("a:1", &mut leader_at));
+        assert!(timeout(Duration::ZERO, &mut elected).await.is_err());
+        said.send_replace("b:1".to_owned());
+        assert!(timeout(Duration::ZERO, &mut elected).await.is_err());
+        said.send_replace("a:1".to_owned());
+        elected.await;
+    }
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use vesta_types::limits::{MEMORY_MIB_MAX, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX, REPORTS_MAX};
 use vesta_types::{
     Booking, Capacity, Epoch, ExecutorSize, Exit, Incarnation, InstanceId, InstanceReport,
-    InstanceStatus, Launch, Timestamp, WorkerDescription,
+    InstanceStatus, Launch, Ran, Timestamp, WorkerDescription,
 };
 
 use crate::checks;
@@ -292,6 +292,10 @@ impl TryFrom<worker::Instance> for InstanceReport {
                     .ok_or_else(|| ConvertError::missing("ended.exit", "how it ended"))?
                     .into(),
                 at: Timestamp(ended.at_ms),
+                ran: ended.ran.map(|ran| Ran {
+                    pid: ran.pid,
+                    since: Timestamp(ran.since_ms),
+                }),
             },
             Status::NeverRan(never) => InstanceStatus::NeverRan {
                 reason: cut(&never.reason),
@@ -318,9 +322,13 @@ impl From<&InstanceReport> for worker::Instance {
                 pid: *pid,
                 since_ms: since.0,
             }),
-            InstanceStatus::Ended { exit, at } => Status::Ended(worker::Ended {
+            InstanceStatus::Ended { exit, at, ran } => Status::Ended(worker::Ended {
                 exit: Some(exit.into()),
                 at_ms: at.0,
+                ran: ran.map(|ran| worker::Running {
+                    pid: ran.pid,
+                    since_ms: ran.since.0,
+                }),
             }),
             InstanceStatus::NeverRan { reason } => Status::NeverRan(worker::NeverRan {
                 reason: cut(reason),

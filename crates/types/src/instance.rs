@@ -146,6 +146,15 @@ impl fmt::Display for Exit {
     }
 }
 
+/// A process that ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ran {
+    /// Its process id on the worker.
+    pub pid: u32,
+    /// When it was started, by the worker's clock.
+    pub since: Timestamp,
+}
+
 /// What a worker knows of an instance whose order it accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum InstanceStatus {
@@ -164,6 +173,8 @@ pub enum InstanceStatus {
         exit: Exit,
         /// When, by the worker's clock.
         at: Timestamp,
+        /// What ran last; `None` if nothing did, or it is not known.
+        ran: Option<Ran>,
     },
     /// It was never executed and never will be, as its own `started` record proves.
     NeverRan {

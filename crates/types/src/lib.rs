@@ -20,7 +20,7 @@ pub use description::{
 };
 pub use epoch::Epoch;
 pub use ids::{AppId, ClusterId, DriverId, ExecutorId, IdError, WorkerId};
-pub use instance::{Exit, InstanceId, InstanceReport, InstanceStatus, Work};
+pub use instance::{Exit, InstanceId, InstanceReport, InstanceStatus, Ran, Work};
 pub use key::{KeyError, SubmissionKey};
 pub use lifecycle::{
     ApplicationState, DriverState, ExecutorState, Illegal, RecoveryState, WorkerState,

@@ -60,7 +60,13 @@ impl Applying<'_> {
             (Work::Driver { driver, .. }, InstanceStatus::Running { pid, since }) => {
                 self.driver_runs(driver, *pid, *since, report.restart);
             }
-            (Work::Driver { driver, .. }, _) => self.driver_over(driver, status),
+            (Work::Driver { driver, .. }, _) => {
+                // One that was over before it was said to run.
+                if let InstanceStatus::Ended { ran: Some(ran), .. } = status {
+                    self.driver_runs(driver, ran.pid, ran.since, report.restart);
+                }
+                self.driver_over(driver, status);
+            }
             (Work::Executor { app, number }, InstanceStatus::Running { pid, .. }) => {
                 self.executor_runs(&executor_id(app, *number), *pid);
             }

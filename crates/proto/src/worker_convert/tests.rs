@@ -132,7 +132,16 @@ fn every_status_survives_the_wire() {
     let statuses = [
         InstanceStatus::Accepted,
         InstanceStatus::Running { pid: 7, since: at },
-        InstanceStatus::Ended { exit, at },
+        InstanceStatus::Ended {
+            exit: exit.clone(),
+            at,
+            ran: None,
+        },
+        InstanceStatus::Ended {
+            exit,
+            at,
+            ran: Some(Ran { pid: 7, since: at }),
+        },
         InstanceStatus::NeverRan {
             reason: "revoked".into(),
         },

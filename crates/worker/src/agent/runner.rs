@@ -64,6 +64,7 @@ impl Runner {
                     error: Some(why),
                 },
                 at: clock::wall(),
+                ran: None,
             };
         }
         let _ = events.send(Event::Observed(report)).await;

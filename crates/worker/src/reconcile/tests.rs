@@ -54,6 +54,7 @@ fn ended() -> InstanceStatus {
             ..Exit::default()
         },
         at: Timestamp(1),
+        ran: None,
     }
 }
 

@@ -22,7 +22,9 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use vesta_proto::worker_convert::RunOrder;
-use vesta_types::{Epoch, Exit, InstanceId, InstanceReport, InstanceStatus, Timestamp, WorkerId};
+use vesta_types::{
+    Epoch, Exit, InstanceId, InstanceReport, InstanceStatus, Ran, Timestamp, WorkerId,
+};
 
 use crate::clock;
 use crate::files::{self, Found};
@@ -227,7 +229,14 @@ impl InstanceDir {
                 (Outcome::Exited(Exit { killed: true, .. }), Some(reason)) => {
                     InstanceStatus::Interrupted { reason }
                 }
-                (Outcome::Exited(exit), _) => InstanceStatus::Ended { exit, at },
+                (Outcome::Exited(exit), _) => {
+                    let running = last.and_then(|last| self.running(last));
+                    let ran = running.map(|Running { process, since }| Ran {
+                        pid: process.pid,
+                        since,
+                    });
+                    InstanceStatus::Ended { exit, at, ran }
+                }
                 (Outcome::NeverRan { reason }, _) => InstanceStatus::NeverRan { reason },
             };
             return (status, restart);

@@ -1,6 +1,6 @@
 //! How drivers end.
 
-use vesta_types::{ApplicationState, DriverState, InstanceReport, InstanceStatus};
+use vesta_types::{ApplicationState, DriverState, InstanceReport, InstanceStatus, Ran, Timestamp};
 
 use super::support::*;
 use crate::command::Request;
@@ -287,4 +287,21 @@ fn a_driver_without_cores_or_memory_or_with_too_many_is_refused() {
         cluster.ask(Request::SubmitDriver { description }),
         RejectCode::Invalid,
     );
+}
+
+#[test]
+fn an_ended_driver_still_shows_what_it_ran_as_though_it_was_never_said_to_run() {
+    let mut cluster = Cluster::with_workers(1);
+    let driver = cluster.submit(false);
+    let instance = cluster.place_driver(&driver, 0);
+    let mut end = exited(&instance, 0);
+    let since = Timestamp(START.0 + 7);
+    if let InstanceStatus::Ended { ran, .. } = &mut end.status {
+        *ran = Some(Ran { pid: 41, since });
+    }
+    cluster.report(0, &[end]);
+    let ended = cluster.driver(&driver);
+    assert_eq!(ended.state, DriverState::Finished);
+    let last = ended.last_placement.as_ref().unwrap();
+    assert_eq!((last.pid, last.started), (Some(41), Some(since)));
 }

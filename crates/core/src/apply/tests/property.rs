@@ -73,7 +73,11 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 fn status(says: Says) -> (InstanceStatus, u32) {
-    let end = |exit| InstanceStatus::Ended { exit, at: START };
+    let end = |exit| InstanceStatus::Ended {
+        exit,
+        at: START,
+        ran: None,
+    };
     let reason = || "said so".to_owned();
     let status = match says {
         Says::Accepted => InstanceStatus::Accepted,

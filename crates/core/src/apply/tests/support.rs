@@ -129,7 +129,14 @@ pub(super) fn runs(instance: &InstanceId) -> InstanceReport {
 }
 
 pub(super) fn ended(instance: &InstanceId, exit: Exit) -> InstanceReport {
-    report(instance, InstanceStatus::Ended { exit, at: START })
+    report(
+        instance,
+        InstanceStatus::Ended {
+            exit,
+            at: START,
+            ran: None,
+        },
+    )
 }
 
 pub(super) fn exited(instance: &InstanceId, code: i32) -> InstanceReport {

@@ -100,7 +100,11 @@ impl World {
                     code: Some(code),
                     ..Exit::default()
                 };
-                *status = InstanceStatus::Ended { exit, at: START };
+                *status = InstanceStatus::Ended {
+                    exit,
+                    at: START,
+                    ran: None,
+                };
                 node.news = true;
             }
         }
@@ -292,7 +296,11 @@ impl World {
                             killed: true,
                             ..Exit::default()
                         };
-                        InstanceStatus::Ended { exit, at: START }
+                        InstanceStatus::Ended {
+                            exit,
+                            at: START,
+                            ran: None,
+                        }
                     }
                     None if node.refused.insert(instance.clone()) => InstanceStatus::NeverRan {
                         reason: "revoked".to_owned(),

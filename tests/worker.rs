@@ -10,9 +10,150 @@ use vesta_types::{DriverDescription, Timestamp};
 
 use crate::support::{self, BOUND, FOR_EVER, Running, Submitted, options, start, until};
 
-/// A killed agent under load. Whatever it left is ended and told, and nothing runs twice.
+/// D26. A killed agent under load. Its successor takes over what runs, as it runs.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_killed_agent_s_successor_ends_what_it_finds_and_runs_nothing_twice() {
+async fn a_killed_agent_s_successor_takes_over_every_process_and_collects_its_exit_code() {
+    let mut cluster = start(options()).await;
+    let gate = cluster.dir().join("gate");
+    let mut submitted = Vec::new();
+    for (supervise, code) in [(true, 0), (false, 0), (false, 3)] {
+        let body = format!("{}\nsay ended\nexit {code}", until(&gate));
+        let description = supervised(&cluster, &format!("ends-{code}"), supervise, &body);
+        submitted.push((cluster.submit(&description).await, code));
+    }
+    let mut before = Vec::new();
+    for (driver, _) in &submitted {
+        before.push(running_process(&cluster, driver).await);
+    }
+    for round in 0..2 {
+        cluster.workers[0].kill().unwrap();
+        // What came meanwhile waits, and what ran goes on.
+        let next = cluster.submit(&cluster.driver_of("next", 1, "")).await;
+        cluster.workers[0].start().unwrap();
+        cluster.driver_in(&next.id, "FINISHED").await;
+        for ((driver, _), process) in submitted.iter().zip(&before) {
+            let now = cluster.driver(&driver.id).await;
+            assert_eq!(
+                (now.state.as_str(), now.attempt, now.pid),
+                ("RUNNING", 1, process.pid),
+                "round {round}"
+            );
+            assert!(process.is_alive());
+        }
+    }
+    std::fs::write(&gate, "").unwrap();
+    for (driver, code) in &submitted {
+        let ended = cluster
+            .driver_that(&driver.id, "over", |driver| driver.ended)
+            .await;
+        let state = if *code == 0 { "FINISHED" } else { "FAILED" };
+        assert_eq!(
+            (ended.state.as_str(), ended.exit_code, ended.attempt),
+            (state, Some(*code), 1),
+            "{ended:?}"
+        );
+    }
+    let drivers: Vec<Submitted> = submitted.into_iter().map(|(driver, _)| driver).collect();
+    cluster.assert_ran_once(&drivers);
+    assert_eq!(cluster.started().len(), 5);
+    cluster.finish().await;
+}
+
+/// An upgrade of the agent.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_keeps_its_work_when_it_is_asked_to_end_leaves_it_to_its_successor() {
+    let mut options = options();
+    options
+        .worker_settings
+        .insert("on_terminate".to_owned(), "keep".into());
+    let mut cluster = start(options).await;
+    let driver = cluster
+        .submit(&supervised(&cluster, "stays", true, FOR_EVER))
+        .await;
+    let process = running_process(&cluster, &driver).await;
+    let (reports, agent) = (cluster.workers_now().await, cluster.workers[0].pid());
+    cluster.workers[0].terminate().unwrap();
+    let status = cluster.workers[0].wait(BOUND).await.unwrap().unwrap();
+    assert!(status.success() && process.is_alive(), "{status}");
+
+    cluster.workers[0].start().unwrap();
+    assert_ne!(cluster.workers[0].pid(), agent);
+    let next = cluster.submit(&cluster.driver_of("next", 1, "")).await;
+    cluster.driver_in(&next.id, "FINISHED").await;
+    let now = cluster.driver(&driver.id).await;
+    assert_eq!((now.attempt, now.pid), (1, process.pid), "{now:?}");
+    assert_eq!(cluster.workers_now().await[0].id, reports[0].id);
+    // It is as much its own as if it had started it.
+    let killed = cluster.vesta(&["kill", "--wait", driver.id.as_str()]).await;
+    assert_eq!(
+        killed.status.code(),
+        Some(0),
+        "{}",
+        support::stderr(&killed)
+    );
+    assert!(!process.is_alive());
+    cluster.finish().await;
+}
+
+/// The machine's boot id tells that nothing of before can run, whatever pids there are now; ends that
+/// were recorded before count.
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_reboot_recorded_ends_count_and_the_rest_was_interrupted() {
+    let mut cluster = start(options()).await;
+    let gate = cluster.dir().join("gate");
+    let ends = format!("{}\nsay ended", until(&gate));
+    let over = cluster
+        .submit(&supervised(&cluster, "over", true, &ends))
+        .await;
+    let again = cluster
+        .submit(&supervised(&cluster, "again", true, FOR_EVER))
+        .await;
+    let once = cluster
+        .submit(&cluster.driver_of("once", 1, FOR_EVER))
+        .await;
+    let mut processes = Vec::new();
+    for driver in [&over, &again, &once] {
+        processes.push(running_process(&cluster, driver).await);
+    }
+    cluster.workers[0].kill().unwrap();
+    std::fs::write(&gate, "").unwrap();
+    let recorded = wait_until("its end to be recorded", BOUND, async || {
+        records_of_ends(&cluster) == 1
+    });
+    recorded.await.unwrap();
+    for process in &processes[1..] {
+        for process in [supervisor_of(*process), *process] {
+            process.signal(rustix::process::Signal::KILL).unwrap();
+        }
+    }
+    let boot = "worker.boot_id=return(0b007000-0000-4000-8000-000000000001)";
+    cluster.workers[0].set_env("FAILPOINTS", boot);
+    cluster.workers[0].start().unwrap();
+
+    let second = |it: &proto::Driver| it.attempt == 2 && it.pid != 0;
+    cluster
+        .driver_that(&again.id, "running in its second attempt", second)
+        .await;
+    let over_now = cluster.driver_in(&over.id, "FINISHED").await;
+    assert_eq!(over_now.attempt, 1, "{over_now:?}");
+    let once_now = cluster
+        .driver_that(&once.id, "over", |driver| driver.ended)
+        .await;
+    assert_eq!(
+        (once_now.state.as_str(), once_now.attempt),
+        ("FAILED", 1),
+        "{once_now:?}"
+    );
+    assert!(once_now.message.contains("reboot"), "{once_now:?}");
+    wait_for_starts(&cluster, 4).await;
+    cluster.assert_ran_once(&[over, again, once]);
+    cluster.finish().await;
+}
+
+/// A machine short of memory that killed the agent and its supervisors. What they left can't be collected:
+/// it is ended and told, and nothing runs twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_runs_without_a_supervisor_is_ended_by_the_next_agent_and_runs_nothing_twice() {
     let mut cluster = start(options()).await;
     let mut submitted = Vec::new();
     for (name, supervise) in [("again", true), ("once", false), ("again-too", true)] {
@@ -31,9 +172,14 @@ async fn a_killed_agent_s_successor_ends_what_it_finds_and_runs_nothing_twice() 
     submitted.push(over);
 
     cluster.workers[0].kill().unwrap();
+    for process in &before {
+        supervisor_of(*process)
+            .signal(rustix::process::Signal::KILL)
+            .unwrap();
+    }
     assert!(
         before.iter().all(|process| process.is_alive()),
-        "a driver outlives its agent"
+        "a driver outlives its supervisor"
     );
     // One driver's record names a process that only has the same number: it is not that driver's.
     let mut stranger = std::process::Command::new("sleep")

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use vesta_types::Timestamp;
 
+use crate::failpoint;
+
 /// Nanoseconds of `CLOCK_BOOTTIME`: since the machine's boot, counted on while it sleeps. Comparable
 /// between processes of one boot only.
 #[derive(
@@ -47,6 +49,10 @@ pub fn wall() -> Timestamp {
 /// # Errors
 /// When the kernel's file can't be read, or is not a UUID.
 pub fn boot_id() -> std::io::Result<Uuid> {
+    // A reboot, for tests.
+    if let Some(Some(text)) = failpoint::value("worker.boot_id") {
+        return Uuid::parse_str(&text).map_err(std::io::Error::other);
+    }
     let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
     Uuid::parse_str(text.trim()).map_err(std::io::Error::other)
 }

@@ -10,6 +10,16 @@ use vesta_types::limits::{CORES_MAX, MEMORY_MIB_MAX};
 
 use crate::WorkerError;
 
+/// What an agent that is asked to end does with what it runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnTerminate {
+    /// Ends it in order first, and leaves the cluster, as a Spark worker.
+    #[default]
+    End,
+    /// Lets it run; the next agent on the directory takes it over.
+    Keep,
+}
+
 /// Everything that an agent needs to know. [`Config::new`] fills in the defaults.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -34,6 +44,8 @@ pub struct Config {
     pub order_ttl: Duration,
     /// How long a process that was told to end (TERM) may take before it is killed.
     pub kill_grace: Duration,
+    /// What becomes of what runs here when the agent is asked to end.
+    pub on_terminate: OnTerminate,
     /// Scales the wait between restarts of a supervised driver (1 s, doubling, at most 30 s).
     pub restart_backoff: f64,
     /// The command that runs a supervisor; the instance's directory is added to it.
@@ -65,6 +77,7 @@ impl Config {
             heartbeat: Duration::from_secs(5),
             order_ttl: Duration::from_secs(15),
             kill_grace: Duration::from_secs(10),
+            on_terminate: OnTerminate::End,
             restart_backoff: 1.0,
             supervisor: vec![program.into(), "supervise".into()],
         })

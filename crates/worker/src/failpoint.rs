@@ -9,7 +9,7 @@ pub(crate) async fn hold(name: &'static str) {
     {
         use std::time::Duration;
         const STEP: Duration = Duration::from_millis(20);
-        while let Some(millis) = evaluate(name) {
+        while let Some(millis) = value(name) {
             match millis.and_then(|text| text.parse().ok()) {
                 Some(millis) => return tokio::time::sleep(Duration::from_millis(millis)).await,
                 None => tokio::time::sleep(STEP).await,
@@ -20,21 +20,18 @@ pub(crate) async fn hold(name: &'static str) {
     let _ = name;
 }
 
-#[cfg(debug_assertions)]
-fn evaluate(name: &str) -> Option<Option<String>> {
+/// What the failpoint `name` is to `return`, if it is set to that.
+pub(crate) fn value(name: &'static str) -> Option<Option<String>> {
+    #[cfg(debug_assertions)]
     fail::fail_point!(name, Some);
+    #[cfg(not(debug_assertions))]
+    let _ = name;
     None
 }
 
 /// Whether the failpoint `name` is set to `return`.
 pub(crate) fn is_on(name: &'static str) -> bool {
-    #[cfg(debug_assertions)]
-    return evaluate(name).is_some();
-    #[cfg(not(debug_assertions))]
-    {
-        let _ = name;
-        false
-    }
+    value(name).is_some()
 }
 
 /// The failpoint `name` where a thread may block.

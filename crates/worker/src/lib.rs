@@ -18,6 +18,6 @@ pub mod store;
 pub mod supervisor;
 
 pub use agent::run;
-pub use config::Config;
+pub use config::{Config, OnTerminate};
 pub use error::WorkerError;
 pub use supervisor::supervise;

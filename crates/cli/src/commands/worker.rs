@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::config::worker::{Machine, Settings, WorkerConfig};
+use crate::config::worker::{Machine, OnTerminate, Settings, WorkerConfig};
 use crate::config::{self, ConfigError};
 use crate::exit::Failure;
 use crate::logging;
@@ -12,7 +12,8 @@ use crate::logging;
 /// Run a worker: it gives cores and memory, and runs drivers and executors.
 ///
 /// Settings come from the file, the environment and these flags, in growing weight. It never ends
-/// because masters are away. SIGTERM ends what it runs first.
+/// because masters are away. SIGTERM ends what it runs first, unless `on_terminate` is "keep". An agent
+/// that is killed harms nothing: what it ran goes on, and the next one takes it over.
 #[derive(Args, Clone, Debug)]
 pub struct Worker {
     /// A TOML file with these settings, as config/worker.toml.
@@ -60,6 +61,10 @@ fn launched(config: WorkerConfig) -> Result<vesta_worker::Config, vesta_worker::
         heartbeat: config.heartbeat,
         order_ttl: config.order_ttl,
         kill_grace: config.kill_grace,
+        on_terminate: match config.on_terminate {
+            OnTerminate::End => vesta_worker::OnTerminate::End,
+            OnTerminate::Keep => vesta_worker::OnTerminate::Keep,
+        },
         restart_backoff: config.time_scale,
         ..vesta_worker::Config::new(masters, config.dir, config.cores, config.memory_mib)?
     })

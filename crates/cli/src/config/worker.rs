@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde::Deserialize;
 use serde::de::{SeqAccess, Visitor};
 use vesta_client::MasterList;
@@ -64,6 +64,16 @@ impl<'de> Deserialize<'de> for Masters {
     }
 }
 
+/// What becomes of what runs on a worker whose agent is asked to end.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum OnTerminate {
+    /// It is ended in order first, and the worker leaves the cluster.
+    End,
+    /// It goes on; the next agent on this directory takes it over.
+    Keep,
+}
+
 /// What may be set, in the file, the environment or flags.
 #[derive(Args, Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -113,6 +123,15 @@ pub struct Settings {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = units::duration, env = "VESTA_WORKER_KILL_GRACE")]
     #[serde(deserialize_with = "super::time")]
     pub kill_grace: Option<Duration>,
+    /// What becomes of what runs here when the agent is asked to end (SIGTERM): "end" it first, or "keep"
+    /// it for the next agent, which takes it over. [default: end]
+    #[arg(
+        long,
+        value_name = "WHAT",
+        hide_possible_values = true,
+        env = "VESTA_WORKER_ON_TERMINATE"
+    )]
+    pub on_terminate: Option<OnTerminate>,
     /// Allow an address that other machines can reach, without TLS.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", env = "VESTA_WORKER_INSECURE")]
     pub insecure: Option<bool>,
@@ -147,6 +166,7 @@ pub struct WorkerConfig {
     pub heartbeat: Duration,
     pub order_ttl: Duration,
     pub kill_grace: Duration,
+    pub on_terminate: OnTerminate,
     pub insecure: bool,
     pub time_scale: f64,
     pub log: String,
@@ -196,6 +216,7 @@ impl Settings {
             heartbeat: self.heartbeat.or(below.heartbeat),
             order_ttl: self.order_ttl.or(below.order_ttl),
             kill_grace: self.kill_grace.or(below.kill_grace),
+            on_terminate: self.on_terminate.or(below.on_terminate),
             insecure: self.insecure.or(below.insecure),
             time_scale: self.time_scale.or(below.time_scale),
             log: self.log.or(below.log),
@@ -240,6 +261,7 @@ impl Settings {
             heartbeat: heartbeat.mul_f64(time_scale),
             order_ttl: order_ttl.mul_f64(time_scale),
             kill_grace: self.kill_grace.unwrap_or(Duration::from_secs(10)),
+            on_terminate: self.on_terminate.unwrap_or(OnTerminate::End),
             insecure,
             time_scale,
             log: self.log.unwrap_or_else(|| LOG.to_owned()),

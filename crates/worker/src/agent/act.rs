@@ -1,11 +1,14 @@
 //! Carrying out what was decided.
 
+use std::time::Duration;
+
 use tokio::sync::watch;
 use vesta_proto::worker::{FromWorker, ReadLog, from_worker};
 use vesta_types::InstanceId;
 
+use super::runner::{Origin, Runner};
 use super::serve::{Agent, Event};
-use super::{logs, runner, session, translate};
+use super::{logs, session, translate};
 use crate::clock::Boottime;
 use crate::failpoint;
 use crate::reconcile::{Action, Input, Message, Source};
@@ -34,17 +37,8 @@ impl Agent {
                     kill_grace: self.config.kill_grace,
                     restart_backoff: self.config.restart_backoff,
                 };
-                let (stop, stopped) = watch::channel(false);
-                let dir = self.store.instance(&instance);
                 let command = self.config.supervisor.clone();
-                let task = runner::Runner {
-                    dir,
-                    order,
-                    command,
-                    stopped,
-                };
-                tokio::spawn(task.run(self.sender.clone()));
-                self.stops.insert(instance, stop);
+                self.watch_over(instance, Origin::Ordered(Box::new(order), command));
             }
             Action::Stop(instance) => {
                 tracing::info!(%instance, "instance is to end");
@@ -70,6 +64,28 @@ impl Agent {
             }
             Action::Note(text) => tracing::warn!("{text}"),
         }
+    }
+
+    /// Begins to watch over an instance until its end.
+    pub(super) fn watch_over(&mut self, instance: InstanceId, origin: Origin) {
+        let (stop, stopped) = watch::channel(false);
+        let dir = self.store.instance(&instance);
+        let grace = match &origin {
+            Origin::Ordered(order, _) => order.kill_grace,
+            // It goes by the grace that it was ordered with.
+            Origin::Found(_) => dir
+                .order()
+                .value()
+                .map_or(Duration::ZERO, |it| it.kill_grace),
+        };
+        let runner = Runner {
+            id: instance.clone(),
+            dir,
+            grace: grace.max(self.config.kill_grace),
+            stopped,
+        };
+        tokio::spawn(runner.run(origin, self.sender.clone()));
+        self.stops.insert(instance, stop);
     }
 
     pub(super) fn send(&mut self, to: &Source, message: from_worker::Message) {

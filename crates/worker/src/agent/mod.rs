@@ -7,6 +7,7 @@ mod masters;
 mod runner;
 mod serve;
 mod session;
+mod supervised;
 mod translate;
 
 use std::net::{IpAddr, TcpListener};
@@ -20,8 +21,9 @@ use crate::{Config, WorkerError};
 
 use serve::Agent;
 
-/// Runs a worker until `shutdown` completes; then it ends its instances in order, reports that, and
-/// returns. It never returns because masters are away.
+/// Runs a worker until `shutdown` completes; then it ends its instances in order and reports that, or
+/// leaves them to its successor ([`crate::OnTerminate`]), and returns. It never returns because masters
+/// are away.
 ///
 /// # Errors
 /// When it can't start: a contradictory configuration, a directory or address that another agent
@@ -50,7 +52,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
         memory_mib = config.memory_mib, masters = ?config.masters, "worker starts"
     );
     tracing::warn!("memory is booked, not enforced: a process may use more than it asked for");
-    // Before any master is spoken to, every instance of an earlier agent has an outcome.
+    // Before any master is spoken to, every instance of an earlier agent has an outcome or is watched.
     let same_boot = identity.boot.is_none_or(|last| last == boot);
     let grace = config.kill_grace;
     let (store, recovered) = tokio::task::spawn_blocking(move || {

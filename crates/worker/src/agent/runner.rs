@@ -2,18 +2,15 @@
 //! end. What happened is read from the records.
 
 use std::ffi::OsString;
-use std::fs::OpenOptions;
-use std::io;
-use std::process::Stdio;
+use std::time::Duration;
 
 use rustix::process::Signal;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Duration, Instant, sleep_until};
+use tokio::time::{Instant, sleep_until};
 use vesta_types::{Exit, InstanceId, InstanceReport, InstanceStatus};
 
 use super::serve::Event;
+use super::supervised::{News, Supervised};
 use crate::clock;
 use crate::failpoint;
 use crate::process::Process;
@@ -25,12 +22,20 @@ const SUPERVISOR_EXTRA: Duration = Duration::from_secs(7);
 
 /// One instance whose order was accepted.
 pub(super) struct Runner {
+    pub(super) id: InstanceId,
     pub(super) dir: InstanceDir,
-    pub(super) order: InstanceOrder,
-    /// The command of a supervisor.
-    pub(super) command: Vec<OsString>,
+    /// How long its process may take to end after TERM.
+    pub(super) grace: Duration,
     /// Turns `true` when the instance is to end.
     pub(super) stopped: watch::Receiver<bool>,
+}
+
+/// How an instance comes to its supervisor.
+pub(super) enum Origin {
+    /// It is ordered: a supervisor is started by this command.
+    Ordered(Box<InstanceOrder>, Vec<OsString>),
+    /// An earlier agent started this supervisor.
+    Found(Process),
 }
 
 /// Why an instance was not executed.
@@ -44,9 +49,8 @@ enum NotRun {
 
 impl Runner {
     /// Runs the instance to its end and sends what is seen of it. The last thing sent is its end.
-    pub(super) async fn run(mut self, events: mpsc::Sender<Event>) {
-        let id = self.order.run.instance.clone();
-        let (why, unable) = match self.execute(&events).await {
+    pub(super) async fn run(mut self, origin: Origin, events: mpsc::Sender<Event>) {
+        let (why, unable) = match self.execute(origin, &events).await {
             Ok(()) => (
                 "its supervisor ended without a record of the outcome".to_owned(),
                 false,
@@ -54,7 +58,7 @@ impl Runner {
             Err(NotRun::Stopped) => ("it was stopped".to_owned(), false),
             Err(NotRun::Unable(why)) => (why, true),
         };
-        let mut report = self.settle(&id, &why).await;
+        let mut report = self.settle(&why).await;
         if unable && let InstanceStatus::NeverRan { .. } = report.status {
             report.status = InstanceStatus::Ended {
                 exit: Exit {
@@ -71,8 +75,25 @@ impl Runner {
     }
 
     /// Until the supervisor is gone, or could not be started.
-    async fn execute(&mut self, events: &mpsc::Sender<Event>) -> Result<(), NotRun> {
-        let (dir, order) = (self.dir.clone(), self.order.clone());
+    async fn execute(
+        &mut self,
+        origin: Origin,
+        events: &mpsc::Sender<Event>,
+    ) -> Result<(), NotRun> {
+        let supervisor = match origin {
+            Origin::Ordered(order, command) => self.start(*order, &command).await?,
+            Origin::Found(process) => Supervised::Adopted(process),
+        };
+        self.watch(supervisor, events).await;
+        Ok(())
+    }
+
+    async fn start(
+        &mut self,
+        order: InstanceOrder,
+        command: &[OsString],
+    ) -> Result<Supervised, NotRun> {
+        let dir = self.dir.clone();
         tokio::task::spawn_blocking(move || dir.accept(&order))
             .await
             .map_err(|error| NotRun::Unable(error.to_string()))?
@@ -84,64 +105,32 @@ impl Runner {
         if *self.stopped.borrow() {
             return Err(NotRun::Stopped);
         }
-        let mut child = self
-            .spawn()
-            .map_err(|error| NotRun::Unable(format!("its supervisor can't be started: {error}")))?;
-        let mut lines = child
-            .stdout
-            .take()
-            .map(|stdout| BufReader::new(stdout).lines());
-        self.watch(&mut child, &mut lines, events).await;
-        Ok(())
+        Supervised::start(command, self.dir.path())
+            .map_err(|error| NotRun::Unable(format!("its supervisor can't be started: {error}")))
     }
 
-    fn spawn(&self) -> io::Result<Child> {
-        let log = self.dir.path().join("supervisor.log");
-        let log = OpenOptions::new().create(true).append(true).open(log)?;
-        let (program, args) = self
-            .command
-            .split_first()
-            .ok_or_else(|| io::Error::other("no command for it"))?;
-        Command::new(program)
-            .args(args)
-            .arg(self.dir.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-    }
-
-    async fn watch(
-        &mut self,
-        child: &mut Child,
-        lines: &mut Option<Lines<BufReader<ChildStdout>>>,
-        events: &mpsc::Sender<Event>,
-    ) {
+    async fn watch(&mut self, mut supervisor: Supervised, events: &mpsc::Sender<Event>) {
         let mut kill_at = None;
         loop {
             let due = kill_at.unwrap_or_else(Instant::now);
             tokio::select! {
-                hint = next_line(lines) => match hint {
-                    Ok(Some(_)) => {
-                        let report = self.dir.report(&self.order.run.instance);
+                news = supervisor.news() => match news {
+                    News::Records => {
+                        let report = self.dir.report(&self.id);
                         // The end is told when the supervisor is gone as well.
                         if !report.status.is_final() {
                             let _ = events.send(Event::Observed(report)).await;
                         }
                     }
-                    Ok(None) | Err(_) => *lines = None,
+                    News::Gone => return,
                 },
-                _ = child.wait() => return,
                 () = told_to_end(&mut self.stopped), if kill_at.is_none() => {
-                    signal(child, Signal::TERM);
-                    kill_at = Some(Instant::now() + self.order.kill_grace + SUPERVISOR_EXTRA);
+                    supervisor.signal(Signal::TERM);
+                    kill_at = Some(Instant::now() + self.grace + SUPERVISOR_EXTRA);
                 }
                 () = sleep_until(due), if kill_at.is_some() => {
-                    tracing::warn!(
-                        instance = %self.order.run.instance,
-                        "its supervisor does not end; it is killed"
-                    );
-                    signal(child, Signal::KILL);
+                    tracing::warn!(instance = %self.id, "its supervisor does not end; it is killed");
+                    supervisor.signal(Signal::KILL);
                     kill_at = Some(Instant::now() + SUPERVISOR_EXTRA);
                 }
             }
@@ -150,12 +139,12 @@ impl Runner {
 
     /// The instance's outcome, now that no supervisor is there: from its records, or decided here once
     /// nothing of it runs any more.
-    async fn settle(&self, id: &InstanceId, why: &str) -> InstanceReport {
-        let report = self.dir.report(id);
+    async fn settle(&self, why: &str) -> InstanceReport {
+        let report = self.dir.report(&self.id);
         if report.status.is_final() {
             return report;
         }
-        let (id, dir, grace) = (id.clone(), self.dir.clone(), self.order.kill_grace);
+        let (id, dir, grace) = (self.id.clone(), self.dir.clone(), self.grace);
         let reason = why.to_owned();
         let settling = tokio::task::spawn_blocking(move || {
             give_up(&id, &dir, &reason);
@@ -188,22 +177,5 @@ impl Runner {
 async fn told_to_end(stopped: &mut watch::Receiver<bool>) {
     if stopped.wait_for(|stopped| *stopped).await.is_err() {
         std::future::pending().await
-    }
-}
-
-/// The next hint; never, once the pipe is closed.
-async fn next_line(
-    lines: &mut Option<Lines<BufReader<ChildStdout>>>,
-) -> io::Result<Option<String>> {
-    match lines {
-        Some(lines) => lines.next_line().await,
-        None => std::future::pending().await,
-    }
-}
-
-/// The child has not been waited for, so its pid is its own.
-fn signal(child: &Child, signal: Signal) {
-    if let Some(process) = child.id().and_then(Process::of) {
-        process.signal(signal);
     }
 }

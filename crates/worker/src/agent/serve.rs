@@ -11,11 +11,13 @@ use vesta_proto::worker::{from_worker, to_worker};
 use vesta_types::{InstanceId, InstanceReport, WorkerDescription};
 
 use super::masters::Masters;
+use super::runner::Origin;
 use super::{session, translate};
 use crate::clock::Boottime;
 use crate::reconcile::{Allegiance, Input, Reconciler, Settings, Source};
+use crate::store::recover::Recovered;
 use crate::store::{Identity, Store};
-use crate::{Config, WorkerError};
+use crate::{Config, OnTerminate, WorkerError};
 
 /// How long an agent that shuts down waits for its last reports to be acknowledged.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -65,7 +67,7 @@ impl Agent {
         identity: Identity,
         boot: Uuid,
         description: WorkerDescription,
-        recovered: Vec<(InstanceReport, bool)>,
+        recovered: Recovered,
     ) -> Result<Agent, WorkerError> {
         store.booted(boot)?;
         let settings = Settings {
@@ -74,8 +76,8 @@ impl Agent {
         };
         let allegiance = identity.allegiance();
         let (sender, events) = mpsc::channel(EVENTS_MAX);
-        Ok(Agent {
-            reconciler: Reconciler::new(settings, allegiance, recovered),
+        let mut agent = Agent {
+            reconciler: Reconciler::new(settings, allegiance, recovered.reports),
             masters: Masters::new(&config.masters, store.dir()),
             config,
             store,
@@ -87,7 +89,12 @@ impl Agent {
             leader_at: watch::Sender::default(),
             sender,
             events,
-        })
+        };
+        for (instance, supervisor) in recovered.alive {
+            tracing::info!(%instance, pid = supervisor.pid, "its supervisor is taken over");
+            agent.watch_over(instance, Origin::Found(supervisor));
+        }
+        Ok(agent)
     }
 
     pub(super) async fn serve(&mut self, shutdown: impl Future<Output = ()>) {
@@ -109,6 +116,10 @@ impl Agent {
                     self.step(Input::Tick).await;
                 }
                 () = &mut shutdown, if ending.is_none() => {
+                    if self.config.on_terminate == OnTerminate::Keep {
+                        tracing::info!("shutting down: what runs here goes on");
+                        return;
+                    }
                     tracing::info!("shutting down: every instance here is ended");
                     self.step(Input::Shutdown).await;
                     let bound = self.config.kill_grace + ENDING_EXTRA;

@@ -13,7 +13,7 @@ mod identity;
 pub mod instance;
 mod leftovers;
 mod members;
-pub mod recover;
+pub(crate) mod recover;
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};

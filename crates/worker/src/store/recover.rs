@@ -1,29 +1,49 @@
 //! What a restarted agent makes of the instances that it finds.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use vesta_types::{InstanceId, InstanceReport, InstanceStatus};
 
 use super::{InstanceDir, Store, end_leftovers};
 use crate::WorkerError;
+use crate::process::Process;
 
-/// Brings every instance that an earlier agent left to an end, so that its outcome is known before any
-/// master is spoken to: what was never started is revoked, what runs is ended. `same_boot` says whether
-/// processes of then can still be there. Blocks for up to the grace and some seconds. Gives every
-/// instance, with whether its end is acknowledged.
+/// The instances that an earlier agent left.
+#[derive(Debug, Default)]
+pub(crate) struct Recovered {
+    /// How each is, with whether its end is acknowledged.
+    pub(crate) reports: Vec<(InstanceReport, bool)>,
+    /// Those whose supervisor still runs, with that: they go on, and are to be watched over.
+    pub(crate) alive: Vec<(InstanceId, Process)>,
+}
+
+/// Finds out what became of the instances that an earlier agent accepted, before any master is spoken
+/// to. Those whose supervisor runs go on. Any other that has no recorded end is brought to one: what
+/// was never started is revoked, what runs without a supervisor, so that its exit code could not be
+/// collected, is ended. `same_boot` says whether processes of then can still be there. Blocks for up to
+/// the grace and some seconds.
 ///
 /// # Errors
 /// When the instances can't be listed.
-pub fn recover(
+pub(crate) fn recover(
     store: &Store,
     same_boot: bool,
     grace: Duration,
-) -> Result<Vec<(InstanceReport, bool)>, WorkerError> {
+) -> Result<Recovered, WorkerError> {
     let instances = store.instances()?;
-    let unfinished = |(id, dir): &&(InstanceId, InstanceDir)| {
-        !dir.is_acknowledged() && !dir.report(id).status.is_final()
-    };
-    let unfinished: Vec<_> = instances.iter().filter(unfinished).cloned().collect();
+    let mut recovered = Recovered::default();
+    let mut unfinished = Vec::new();
+    for (id, dir) in &instances {
+        if dir.is_acknowledged() || dir.report(id).status.is_final() {
+            continue;
+        }
+        // Started and not heard of yet: it waits to see its `started` record taken, and ends.
+        match dir.supervisor().filter(|it| same_boot && it.is_alive()) {
+            Some(supervisor) => recovered.alive.push((id.clone(), supervisor)),
+            None => unfinished.push((id.clone(), dir.clone())),
+        }
+    }
     let why = if same_boot {
         "its agent was restarted"
     } else {
@@ -35,21 +55,22 @@ pub fn recover(
     if same_boot && !end_leftovers(&unfinished, grace) {
         tracing::error!("processes of an earlier agent can't be killed; they may still run");
     }
-    let settled = |(id, dir): &(InstanceId, InstanceDir)| {
+    let unfinished: BTreeSet<&InstanceId> = unfinished.iter().map(|(id, _)| id).collect();
+    for (id, dir) in &instances {
         let mut report = dir.report(id);
-        if !report.status.is_final() {
+        if unfinished.contains(id) && !report.status.is_final() {
             // Its outcome could not be written; it is the same at the next start.
             report.status = InstanceStatus::Interrupted {
                 reason: why.to_owned(),
             };
         }
-        (report, dir.is_acknowledged())
-    };
-    let reports: Vec<_> = instances.iter().map(settled).collect();
-    for (report, _) in reports.iter().filter(|(_, acknowledged)| !acknowledged) {
-        tracing::info!(instance = %report.instance, status = ?report.status, "instance recovered");
+        let acknowledged = dir.is_acknowledged();
+        if !acknowledged {
+            tracing::info!(instance = %id, status = ?report.status, "instance recovered");
+        }
+        recovered.reports.push((report, acknowledged));
     }
-    Ok(reports)
+    Ok(recovered)
 }
 
 /// Decides the outcome of an instance that has no final record: it never ran, as its own `started`

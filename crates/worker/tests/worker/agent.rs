@@ -312,13 +312,7 @@ async fn what_a_lost_supervisor_leaves_is_ended_and_reported_as_interrupted() {
     master.order(1, 10, &[script(id.clone(), text)], &[]).await;
     let pid = wait_blocking(dir.work(&id, "pid")).await;
     let away = wait_blocking(dir.work(&id, "away")).await;
-    let record = InstanceDir::new(dir.path(), &id)
-        .path()
-        .join("supervisor.json");
-    let record: serde_json::Value = serde_json::from_slice(&fs::read(record).unwrap()).unwrap();
-    let supervisor = i32::try_from(record["pid"].as_u64().unwrap()).unwrap();
-    let supervisor = rustix::process::Pid::from_raw(supervisor).unwrap();
-    rustix::process::kill_process(supervisor, rustix::process::Signal::KILL).unwrap();
+    kill_supervisor(&dir, &id);
     let report = master.wait_for_report("it is over", &id, is_final).await;
     assert!(
         matches!(report.status, InstanceStatus::Interrupted { .. }),
@@ -328,12 +322,17 @@ async fn what_a_lost_supervisor_leaves_is_ended_and_reported_as_interrupted() {
 }
 
 #[tokio::test]
-async fn a_restarted_agent_ends_what_runs_and_reports_it_as_interrupted() {
+async fn a_restarted_agent_takes_over_what_runs_and_collects_its_exit_code() {
     let (dir, master) = (Dir::new(), FakeMaster::start().await);
     master.lead(1).await;
     let agent = Agent::start(dir.path(), &[&master]);
     let (running, over) = (driver(1), driver(2));
-    let runs = [lasting(running.clone()), script(over.clone(), "exit 5")];
+    let text = "echo x >> ran; echo $$ > pid.part; mv pid.part pid
+        while [ ! -e gate ]; do sleep 0.01; done; exit 7";
+    let runs = [
+        script(running.clone(), text),
+        script(over.clone(), "exit 5"),
+    ];
     master.order(1, 10, &runs, &[]).await;
     master.wait_for_report("one ended", &over, is_final).await;
     let pid = wait_blocking(dir.work(&running, "pid")).await;
@@ -344,13 +343,11 @@ async fn a_restarted_agent_ends_what_runs_and_reports_it_as_interrupted() {
     InstanceDir::new(dir.path(), &waiting)
         .accept(&order)
         .unwrap();
-    assert!(is_alive(pid), "the supervisor outlives its agent");
     let heard = master.heard().reports.len();
 
     let mut agent = Agent::start(dir.path(), &[&master]);
     let next = |heard_now: &crate::master::Heard| heard_now.reports.get(heard).cloned();
     let report = master.wait_for("a report", next).await;
-    assert!(!is_alive(pid), "ended before any master is spoken to");
     let report = vesta_proto::worker_convert::reports(report.instances).unwrap();
     let status = |id: &InstanceId| {
         report
@@ -359,9 +356,10 @@ async fn a_restarted_agent_ends_what_runs_and_reports_it_as_interrupted() {
             .map(|one| one.status.clone())
     };
     assert!(
-        matches!(status(&running), Some(InstanceStatus::Interrupted { .. })),
+        matches!(status(&running), Some(InstanceStatus::Running { pid: now, .. }) if now == pid),
         "{report:?}"
     );
+    assert!(is_alive(pid));
     assert!(
         matches!(status(&waiting), Some(InstanceStatus::NeverRan { .. })),
         "{report:?}"
@@ -378,6 +376,13 @@ async fn a_restarted_agent_ends_what_runs_and_reports_it_as_interrupted() {
     master
         .wait_for_report("another runs", &good, is_final)
         .await;
+    fs::write(dir.work(&running, "gate"), "").unwrap();
+    let report = master.wait_for_report("its end", &running, is_final).await;
+    assert!(
+        matches!(&report.status, InstanceStatus::Ended { exit, ran: Some(ran), .. }
+            if exit.code == Some(7) && ran.pid == pid),
+        "{report:?}"
+    );
     assert_eq!(lines(&dir.work(&running, "ran")), ["x"]);
     assert!(lines(&dir.work(&waiting, "ran")).is_empty());
     for id in [&running, &over, &waiting, &good] {

@@ -80,7 +80,7 @@ async fn an_agent_killed_between_accepting_and_starting_leaves_what_never_runs()
 }
 
 #[tokio::test]
-async fn an_agent_killed_between_the_start_and_its_report_does_not_start_it_again() {
+async fn an_agent_killed_between_the_start_and_its_report_is_followed_by_one_that_reports() {
     let (dir, master) = (Dir::new(), FakeMaster::start().await);
     master.lead(1).await;
     let agent = Agent::start(dir.path(), &master, "worker.hold_report=return");
@@ -94,22 +94,27 @@ async fn an_agent_killed_between_the_start_and_its_report_does_not_start_it_agai
     wait_async("one has ended", || end.exists()).await;
     assert!(master.heard().reports.is_empty());
     drop(agent);
-    assert!(is_alive(pid));
-    let report = successor_reports(&dir, &master, &lasts).await;
+    let _agent = Agent::start(dir.path(), &master, "");
+    let running = |report: &InstanceReport| matches!(report.status, InstanceStatus::Running { pid: now, .. } if now == pid);
+    master.wait_for_report("it goes on", &lasts, running).await;
+    let report = master.wait_for_report("its end", &over, is_final).await;
+    assert!(matches!(report.status, InstanceStatus::Ended { exit, .. } if exit.code == Some(6)));
+    // Ordered again it is not started again, and it can be ended.
+    master.order(1, 20, &[lasting(lasts.clone())], &[]).await;
+    master.order(1, 21, &[], std::slice::from_ref(&lasts)).await;
+    let report = master.wait_for_report("it is over", &lasts, is_final).await;
     assert!(
-        matches!(report.status, InstanceStatus::Interrupted { .. }),
+        matches!(&report.status, InstanceStatus::Ended { exit, .. } if exit.killed),
         "{report:?}"
     );
     assert!(!is_alive(pid));
-    let report = master.wait_for_report("its end", &over, is_final).await;
-    assert!(matches!(report.status, InstanceStatus::Ended { exit, .. } if exit.code == Some(6)));
     for id in [&lasts, &over] {
         assert_eq!(lines(&dir.work(id, "ran")), ["x"]);
     }
 }
 
 #[tokio::test]
-async fn an_agent_killed_after_the_started_record_leaves_what_is_never_executed_again() {
+async fn a_supervisor_killed_after_the_started_record_leaves_what_is_never_executed_again() {
     let (dir, master) = (Dir::new(), FakeMaster::start().await);
     master.lead(1).await;
     let agent = Agent::start(dir.path(), &master, "worker.after_started_record=pause");
@@ -118,6 +123,7 @@ async fn an_agent_killed_after_the_started_record_leaves_what_is_never_executed_
     let started = InstanceDir::new(dir.path(), &id).path().join("started.0");
     wait_async("it is about to be executed", || started.exists()).await;
     drop(agent);
+    kill_supervisor(&dir, &id);
     let report = successor_reports(&dir, &master, &id).await;
     assert!(
         matches!(report.status, InstanceStatus::Interrupted { .. }),

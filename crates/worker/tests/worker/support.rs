@@ -193,3 +193,15 @@ pub async fn wait_async(what: &str, mut condition: impl FnMut() -> bool) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
+
+/// Kills the supervisor of an instance, and not what it runs.
+pub fn kill_supervisor(dir: &Dir, id: &InstanceId) {
+    let record = InstanceDir::new(dir.path(), id)
+        .path()
+        .join("supervisor.json");
+    let record: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(record).unwrap()).unwrap();
+    let pid = i32::try_from(record["pid"].as_u64().unwrap()).unwrap();
+    let pid = rustix::process::Pid::from_raw(pid).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+}

@@ -64,7 +64,7 @@ impl Earlier {
     }
 
     fn recover(&self, same_boot: bool) -> Vec<(InstanceReport, bool)> {
-        recover(&self.store, same_boot, GRACE).unwrap()
+        recover(&self.store, same_boot, GRACE).unwrap().reports
     }
 
     fn status(&self, same_boot: bool) -> InstanceStatus {
@@ -131,6 +131,57 @@ fn a_group_without_an_exit_code_is_ended_by_pid_and_start_time() {
     );
     reaper.join().unwrap();
     assert_eq!(earlier.status(true), interrupted, "the same at every start");
+}
+
+/// A process that has a supervisor's record: what it does does not matter here.
+fn supervised(earlier: &Earlier) -> (InstanceDir, std::process::Child, Running) {
+    let dir = earlier.accept(1);
+    let (child, running) = spawn_sleep();
+    dir.write_supervisor(running.process).unwrap();
+    dir.start(0, &Started::Executed).unwrap();
+    (dir, child, running)
+}
+
+#[test]
+fn an_instance_whose_supervisor_runs_goes_on_as_it_is() {
+    let earlier = Earlier::new();
+    let (dir, mut child, running) = supervised(&earlier);
+    dir.write_pid(0, &running).unwrap();
+    let Recovered { reports, alive } = recover(&earlier.store, true, GRACE).unwrap();
+    assert_eq!(alive, [(instance(1), running.process)]);
+    let status = &reports[0].0.status;
+    assert!(
+        matches!(status, InstanceStatus::Running { pid, .. } if *pid == running.process.pid),
+        "{status:?}"
+    );
+    assert!(running.process.is_alive());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // Its supervisor is gone: now it is as if its agent had been there to see it.
+    assert!(matches!(
+        earlier.status(true),
+        InstanceStatus::Interrupted { .. }
+    ));
+}
+
+#[test]
+fn a_supervisor_of_another_boot_or_with_another_start_time_is_none() {
+    let earlier = Earlier::new();
+    let (dir, mut child, running) = supervised(&earlier);
+    assert_eq!(recover(&earlier.store, false, GRACE).unwrap().alive, []);
+    let earlier = Earlier::new();
+    let other = earlier.accept(1);
+    let start = running.process.start + 1;
+    let process = Process {
+        start,
+        ..running.process
+    };
+    other.write_supervisor(process).unwrap();
+    other.start(0, &Started::Executed).unwrap();
+    assert_eq!(recover(&earlier.store, true, GRACE).unwrap().alive, []);
+    assert!(dir.supervisor().unwrap().is_alive());
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 #[test]

@@ -32,7 +32,7 @@ pub(super) enum News {
 /// A supervisor process.
 pub(super) enum Supervised {
     /// This agent's own, with the pipe on which it gives hints until that is closed.
-    Child(Child, Option<Lines<BufReader<ChildStdout>>>),
+    Child(Box<Child>, Option<Lines<BufReader<ChildStdout>>>),
     /// One that an earlier agent started.
     Adopted(Process),
 }
@@ -56,7 +56,7 @@ impl Supervised {
             .stdout
             .take()
             .map(|stdout| BufReader::new(stdout).lines());
-        Ok(Supervised::Child(child, lines))
+        Ok(Supervised::Child(Box::new(child), lines))
     }
 
     /// Waits for news.

@@ -589,6 +589,49 @@ async fn a_killed_driver_that_ignores_being_asked_leaves_no_process() {
     cluster.finish().await;
 }
 
+/// D35. An executor that ignores TERM and forks away, whose agent is dead when its application ends: the
+/// next agent leaves nothing of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_orphan_of_an_application_outlives_it_though_its_agent_was_killed() {
+    let mut options = options();
+    options
+        .worker_settings
+        .insert("kill_grace".to_owned(), "1s".into());
+    let mut cluster = start(options).await;
+    let children = cluster.dir().join("children");
+    let body = format!(
+        "trap '' TERM\nsetsid sh -c 'trap \"\" TERM; echo $$ >> {}; while :; do sleep 0.2; done' &\n\
+         {FOR_EVER}",
+        children.display()
+    );
+    let (app, _events) = cluster.app_of("deaf", 2, &body).register().await.unwrap();
+    let begun = wait_for("both executors and their children", BOUND, async || {
+        let text = std::fs::read_to_string(&children).unwrap_or_default();
+        let mut pids: Vec<u32> = text.lines().filter_map(|pid| pid.parse().ok()).collect();
+        pids.extend(cluster.started().iter().map(|record| record.pid));
+        (pids.len() == 4).then_some(pids)
+    });
+    let processes: Vec<Process> = begun
+        .await
+        .unwrap()
+        .into_iter()
+        .filter_map(Process::of)
+        .collect();
+    assert_eq!(processes.len(), 4);
+
+    cluster.workers[0].kill().unwrap();
+    app.unregister(false, "done").await.unwrap();
+    cluster.workers[0].start().unwrap();
+    // The grace, what a supervisor may take on top, and some.
+    let gone = wait_until(
+        "nothing of it to run",
+        Duration::from_secs(15),
+        async || !processes.iter().any(|process| process.is_alive()),
+    );
+    gone.await.unwrap();
+    cluster.finish().await;
+}
+
 /// A driver of one core that runs `body`.
 fn supervised(cluster: &Running, name: &str, supervise: bool, body: &str) -> DriverDescription {
     DriverDescription {

@@ -165,6 +165,8 @@ impl TryFrom<worker::Description> for WorkerDescription {
             host: host(wire.host)?,
             port,
             capacity,
+            // A way that this master does not know yet: the weakest is claimed for it.
+            containment: wire.containment.parse().unwrap_or_default(),
         })
     }
 }
@@ -178,6 +180,7 @@ impl From<&WorkerDescription> for worker::Description {
             host: worker.host.clone(),
             port: worker.port.into(),
             cores: worker.capacity.cores,
+            containment: worker.containment.to_string(),
             memory_mib: worker.capacity.memory_mib,
             named: named_to_wire(&worker.capacity.named),
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Capacity, DriverId, ResourceProfile, WorkerId};
+use crate::{Capacity, Containment, DriverId, ResourceProfile, WorkerId};
 
 /// A file that is put into the instance's directory before it starts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,4 +139,7 @@ pub struct WorkerDescription {
     pub port: u16,
     /// What it has to give.
     pub capacity: Capacity,
+    /// By what it finds every process of an instance.
+    #[serde(default)]
+    pub containment: Containment,
 }

@@ -4,6 +4,7 @@
 //! the constructors and `FromStr` implementations are the only way in for text from outside.
 
 pub mod canary;
+pub mod containment;
 pub mod description;
 pub mod epoch;
 pub mod ids;
@@ -14,6 +15,7 @@ pub mod limits;
 pub mod resources;
 pub mod timestamp;
 
+pub use containment::Containment;
 pub use description::{
     ApplicationDescription, Artifact, DriverDescription, DriverRun, ExecutorSize, Incarnation,
     Launch, ProfileRequest, WorkerDescription,

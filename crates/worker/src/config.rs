@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use vesta_types::Containment;
 use vesta_types::limits::{CORES_MAX, MEMORY_MIB_MAX};
 
 use crate::WorkerError;
@@ -44,6 +45,8 @@ pub struct Config {
     pub order_ttl: Duration,
     /// How long a process that was told to end (TERM) may take before it is killed.
     pub kill_grace: Duration,
+    /// By what the processes of an instance are found; `None` is the best that is there.
+    pub containment: Option<Containment>,
     /// What becomes of what runs here when the agent is asked to end.
     pub on_terminate: OnTerminate,
     /// Scales the wait between restarts of a supervised driver (1 s, doubling, at most 30 s).
@@ -77,6 +80,7 @@ impl Config {
             heartbeat: Duration::from_secs(5),
             order_ttl: Duration::from_secs(15),
             kill_grace: Duration::from_secs(10),
+            containment: None,
             on_terminate: OnTerminate::End,
             restart_backoff: 1.0,
             supervisor: vec![program.into(), "supervise".into()],

@@ -7,6 +7,7 @@
 //! their pipes are only hints to read them again.
 
 pub mod agent;
+mod cgroup;
 pub mod clock;
 pub mod config;
 pub mod error;

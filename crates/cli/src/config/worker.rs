@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde::de::{SeqAccess, Visitor};
 use vesta_client::MasterList;
 use vesta_proto::error::shown;
+use vesta_types::Containment;
 use vesta_types::limits::CORES_MAX;
 
 use super::{ConfigError, checks};
@@ -123,6 +124,10 @@ pub struct Settings {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = units::duration, env = "VESTA_WORKER_KILL_GRACE")]
     #[serde(deserialize_with = "super::time")]
     pub kill_grace: Option<Duration>,
+    /// By what every process of an instance is found: cgroup2, cgroup1 or process-groups. [default: the
+    /// best that is there]
+    #[arg(long, value_name = "WHAT", env = "VESTA_WORKER_CONTAINMENT")]
+    pub containment: Option<Containment>,
     /// What becomes of what runs here when the agent is asked to end (SIGTERM): "end" it first, or "keep"
     /// it for the next agent, which takes it over. [default: end]
     #[arg(
@@ -166,6 +171,7 @@ pub struct WorkerConfig {
     pub heartbeat: Duration,
     pub order_ttl: Duration,
     pub kill_grace: Duration,
+    pub containment: Option<Containment>,
     pub on_terminate: OnTerminate,
     pub insecure: bool,
     pub time_scale: f64,
@@ -216,6 +222,7 @@ impl Settings {
             heartbeat: self.heartbeat.or(below.heartbeat),
             order_ttl: self.order_ttl.or(below.order_ttl),
             kill_grace: self.kill_grace.or(below.kill_grace),
+            containment: self.containment.or(below.containment),
             on_terminate: self.on_terminate.or(below.on_terminate),
             insecure: self.insecure.or(below.insecure),
             time_scale: self.time_scale.or(below.time_scale),
@@ -261,6 +268,7 @@ impl Settings {
             heartbeat: heartbeat.mul_f64(time_scale),
             order_ttl: order_ttl.mul_f64(time_scale),
             kill_grace: self.kill_grace.unwrap_or(Duration::from_secs(10)),
+            containment: self.containment,
             on_terminate: self.on_terminate.unwrap_or(OnTerminate::End),
             insecure,
             time_scale,

@@ -1,6 +1,7 @@
 //! Workers.
 
 use vesta_client::proto::Worker;
+use vesta_types::Containment;
 
 use super::table::{Rows, fitting};
 use crate::units::show_memory;
@@ -68,6 +69,9 @@ fn worker_notes(worker: &Worker) -> String {
     ];
     for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
         notes.push(format!("{count} {what}"));
+    }
+    if worker.containment == Containment::ProcessGroups.as_str() {
+        notes.push("no cgroups".to_owned());
     }
     if worker.stale_orders_refused > 0 {
         notes.push(format!(

@@ -42,6 +42,7 @@ fn attach(state: &mut ClusterState, n: u16) {
         incarnation: incarnation(),
         host: "host".to_owned(),
         port: n,
+        containment: Default::default(),
         capacity: Capacity {
             cores: 8,
             memory_mib: 1024,

@@ -131,6 +131,7 @@ pub fn worker(
         registered_ms: worker.registered.0,
         stopping: count(worker.stopping.len()),
         quarantined: count(worker.quarantined.len()),
+        containment: worker.description.containment.to_string(),
         suspect: glance.is_some_and(|glance| glance.suspect),
         stale_orders_refused: glance.map_or(0, |glance| glance.stale_orders),
     }

@@ -22,6 +22,7 @@ fn worker() -> WorkerDescription {
         },
         host: "host.example".into(),
         port: 7710,
+        containment: Default::default(),
         capacity: Capacity {
             cores: 4,
             memory_mib: 8192,

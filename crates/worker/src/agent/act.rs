@@ -26,6 +26,7 @@ impl Agent {
             Action::Start { order, epoch } => {
                 tracing::info!(instance = %order.instance, %epoch, "instance accepted");
                 let instance = order.instance.clone();
+                let cgroup = self.cgroups.as_ref().map(|it| it.of(&instance.to_string()));
                 let order = InstanceOrder {
                     run: *order,
                     epoch,
@@ -36,6 +37,7 @@ impl Agent {
                     order_ttl: self.config.order_ttl,
                     kill_grace: self.config.kill_grace,
                     restart_backoff: self.config.restart_backoff,
+                    cgroup,
                 };
                 let command = self.config.supervisor.clone();
                 self.watch_over(instance, Origin::Ordered(Box::new(order), command));

@@ -13,8 +13,9 @@ mod translate;
 use std::net::{IpAddr, TcpListener};
 
 use uuid::Uuid;
-use vesta_types::{Capacity, Incarnation, WorkerDescription};
+use vesta_types::{Capacity, Containment, Incarnation, WorkerDescription};
 
+use crate::cgroup;
 use crate::clock;
 use crate::store::{Identity, Store, recover};
 use crate::{Config, WorkerError};
@@ -46,27 +47,66 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
         path: "/proc/sys/kernel/random/boot_id".into(),
         source,
     })?;
-    let description = describe(&config, &identity, boot, host, port)?;
+    let cgroups = cgroups(&config, identity.store)?;
+    let containment = cgroups.as_ref().map(cgroup::Root::containment);
+    let containment = containment.unwrap_or_default();
+    let description = describe(&config, &identity, boot, containment, host, port)?;
     tracing::info!(
         worker = %identity.worker, host = description.host, port, cores = config.cores,
-        memory_mib = config.memory_mib, masters = ?config.masters, "worker starts"
+        memory_mib = config.memory_mib, %containment, masters = ?config.masters, "worker starts"
     );
     tracing::warn!("memory is booked, not enforced: a process may use more than it asked for");
     // Before any master is spoken to, every instance of an earlier agent has an outcome or is watched.
     let same_boot = identity.boot.is_none_or(|last| last == boot);
     let grace = config.kill_grace;
+    let tidied = cgroups.clone();
     let (store, recovered) = tokio::task::spawn_blocking(move || {
         let recovered = recover::recover(&store, same_boot, grace);
+        if let Some(cgroups) = tidied {
+            cgroups.tidy();
+        }
         (store, recovered)
     })
     .await
     .expect("recovery does not panic and is not cancelled");
-    let mut agent = Agent::new(config, store, identity, boot, description, recovered?)?;
+    let mut agent = Agent::new(
+        config,
+        store,
+        identity,
+        boot,
+        description,
+        cgroups.clone(),
+        recovered?,
+    )?;
     agent.serve(shutdown).await;
     agent.take_leave().await;
+    if let Some(cgroups) = cgroups {
+        cgroups.tidy();
+    }
     tracing::info!("worker ends");
     drop(listener);
     Ok(())
+}
+
+/// The worker's cgroups, or `None` if there are none to be had; then it says so, for what they would hold
+/// is held less surely without them.
+fn cgroups(config: &Config, store: Uuid) -> Result<Option<cgroup::Root>, WorkerError> {
+    match (
+        cgroup::Root::choose(store, config.containment),
+        config.containment,
+    ) {
+        (Ok(root), _) => Ok(root),
+        (Err(why), None) => {
+            tracing::warn!(
+                why,
+                "no cgroups: a process that leaves its group and clears its environment can escape"
+            );
+            Ok(None)
+        }
+        (Err(why), Some(wanted)) => Err(WorkerError::Config(format!(
+            "containment {wanted} is not to be had here ({why}); leave it out for the best that is"
+        ))),
+    }
 }
 
 fn advertised_host(config: &Config) -> String {
@@ -90,6 +130,7 @@ fn describe(
     config: &Config,
     identity: &Identity,
     boot: Uuid,
+    containment: Containment,
     host: String,
     port: u16,
 ) -> Result<WorkerDescription, WorkerError> {
@@ -106,6 +147,7 @@ fn describe(
             memory_mib: config.memory_mib,
             named: config.named.clone(),
         },
+        containment,
     };
     // What masters would refuse is refused here, with the same words.
     let wire = vesta_proto::worker::Description::from(&description);

@@ -13,6 +13,7 @@ use vesta_types::{InstanceId, InstanceReport, WorkerDescription};
 use super::masters::Masters;
 use super::runner::Origin;
 use super::{session, translate};
+use crate::cgroup;
 use crate::clock::Boottime;
 use crate::reconcile::{Allegiance, Input, Reconciler, Settings, Source};
 use crate::store::recover::Recovered;
@@ -45,6 +46,7 @@ pub(super) enum Event {
 pub(super) struct Agent {
     pub(super) config: Config,
     pub(super) store: Store,
+    pub(super) cgroups: Option<cgroup::Root>,
     pub(super) boot: Uuid,
     pub(super) description: Arc<WorkerDescription>,
     pub(super) reconciler: Reconciler,
@@ -67,6 +69,7 @@ impl Agent {
         identity: Identity,
         boot: Uuid,
         description: WorkerDescription,
+        cgroups: Option<cgroup::Root>,
         recovered: Recovered,
     ) -> Result<Agent, WorkerError> {
         store.booted(boot)?;
@@ -81,6 +84,7 @@ impl Agent {
             masters: Masters::new(&config.masters, store.dir()),
             config,
             store,
+            cgroups,
             boot,
             description: Arc::new(description),
             links: BTreeMap::new(),

@@ -26,6 +26,7 @@ use vesta_types::{
     Epoch, Exit, InstanceId, InstanceReport, InstanceStatus, Ran, Timestamp, WorkerId,
 };
 
+use crate::cgroup::Cgroup;
 use crate::clock;
 use crate::files::{self, Found};
 use crate::process::Process;
@@ -51,6 +52,8 @@ pub struct InstanceOrder {
     pub kill_grace: Duration,
     /// Scales the wait between restarts.
     pub restart_backoff: f64,
+    /// Its cgroup, where there are any.
+    pub cgroup: Option<Cgroup>,
 }
 
 /// Who decided whether an instance is executed.
@@ -135,6 +138,11 @@ impl InstanceDir {
     /// The order, with where its payload lies if it has one.
     pub(crate) fn order(&self) -> Found<InstanceOrder> {
         files::read_json(&self.path.join("order.json"))
+    }
+
+    /// Its cgroup, where there are any.
+    pub(crate) fn cgroup(&self) -> Option<Cgroup> {
+        self.order().value()?.cgroup
     }
 
     pub(crate) fn payload_path(&self) -> PathBuf {

@@ -18,8 +18,8 @@ const KILL_BOUND: Duration = Duration::from_secs(5);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Ends everything that still runs of these instances: TERM, grace, KILL. A supervisor that lives ends
-/// its own processes in order; what has none is found by its records and its environment, and matched
-/// by start time. Blocks until all are gone, or can't be killed; says whether they are gone.
+/// its own processes in order; what has none is found by its records, its environment and its cgroup,
+/// and matched by start time. Blocks until all are gone, or can't be killed; says whether they are gone.
 pub(crate) fn end_leftovers(instances: &[(InstanceId, InstanceDir)], grace: Duration) -> bool {
     if instances.is_empty() {
         return true;
@@ -43,6 +43,9 @@ pub(crate) fn end_leftovers(instances: &[(InstanceId, InstanceDir)], grace: Dura
             }
         }
         signal_processes(instances, Signal::KILL);
+        for cgroup in instances.iter().filter_map(|(_, dir)| dir.cgroup()) {
+            cgroup.kill();
+        }
     })
 }
 
@@ -82,6 +85,8 @@ fn processes(instances: &[(InstanceId, InstanceDir)]) -> Vec<Process> {
     }
     let ids: Vec<String> = instances.iter().map(|(id, _)| id.to_string()).collect();
     let mut found = process::of_instances(&ids);
+    let held = instances.iter().filter_map(|(_, dir)| dir.cgroup());
+    found.extend(held.flat_map(|cgroup| cgroup.processes()));
     let recorded = instances.iter().filter_map(|(_, dir)| dir.process());
     found.extend(recorded.filter(|process| process.is_alive()));
     found.sort_unstable();

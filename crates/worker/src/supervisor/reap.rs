@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions, wait, waitid};
 
+use crate::cgroup::Cgroup;
 use crate::process::{children, signal_group};
 
 /// How long killed descendants may take to be gone; longer, and one hangs in the kernel.
@@ -47,10 +48,13 @@ pub(super) fn reap(main: u32) -> Result<Option<End>, Errno> {
     Ok(None)
 }
 
-/// Kills and reaps every descendant that is left; those that moved to another group became children of
-/// this process when their parents ended.
-pub(super) async fn end_descendants() {
+/// Kills and reaps every descendant that is left, and whatever else is in the cgroup; those that moved to
+/// another group became children of this process when their parents ended.
+pub(super) async fn end_descendants(cgroup: Option<&Cgroup>) {
     let begun = Instant::now();
+    if let Some(cgroup) = cgroup {
+        cgroup.kill();
+    }
     loop {
         match wait(WaitOptions::NOHANG) {
             Ok(Some(_)) => {}
@@ -61,7 +65,11 @@ pub(super) async fn end_descendants() {
                 tokio::time::sleep(LOOK_AGAIN).await;
             }
             Ok(None) => return eprintln!("descendants can't be killed; they may still run"),
-            Err(_) => return,
+            // There are none.
+            Err(_) => break,
         }
+    }
+    if let Some(cgroup) = cgroup {
+        cgroup.remove();
     }
 }

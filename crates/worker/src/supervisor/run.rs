@@ -128,20 +128,37 @@ impl Supervisor {
                 return Outcome::Exited(Exit::default());
             }
         }
-        let child = match spawn(&mut command) {
+        let child = match self.spawn(&mut command) {
             Ok(child) => child,
             Err(error) => return could_not_run(error),
         };
         self.record(restart, &child);
         tell_agent();
         let reap::End { code, signal } = self.wait(child.id()).await;
-        reap::end_descendants().await;
+        reap::end_descendants(self.order.cgroup.as_ref()).await;
         Outcome::Exited(Exit {
             code,
             signal,
             killed: false,
             error: None,
         })
+    }
+
+    /// Starts the process, in its cgroup from its first instruction: it inherits that of its supervisor,
+    /// which is there only meanwhile.
+    fn spawn(&self, command: &mut Command) -> Result<Child, String> {
+        let Some(cgroup) = &self.order.cgroup else {
+            return spawn(command);
+        };
+        if let Err(error) = cgroup.create().and_then(|()| cgroup.enter()) {
+            eprintln!("its cgroup can't be entered; it runs without: {error}");
+            return spawn(command);
+        }
+        let spawned = spawn(command);
+        if let Err(error) = cgroup.leave() {
+            eprintln!("its cgroup can't be left: {error}");
+        }
+        spawned
     }
 
     fn record(&self, restart: u32, child: &Child) {

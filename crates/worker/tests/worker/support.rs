@@ -71,6 +71,7 @@ pub fn accepted(run: RunOrder) -> InstanceOrder {
         order_ttl: Duration::from_secs(15),
         kill_grace: Duration::from_millis(500),
         restart_backoff: 0.05,
+        cgroup: None,
     }
 }
 
@@ -129,6 +130,7 @@ pub fn config(dir: &Path, masters: &[String]) -> Config {
         heartbeat: Duration::from_millis(200),
         kill_grace: Duration::from_millis(500),
         restart_backoff: 0.05,
+        containment: Some(vesta_types::Containment::ProcessGroups),
         supervisor: supervisor_command(),
         ..Config::new(masters.to_vec(), dir.to_owned(), 4, 1024).unwrap()
     }

@@ -54,6 +54,7 @@ pub(super) fn worker(n: u16, life: u16) -> WorkerDescription {
         incarnation: incarnation(n, life),
         host: format!("host{n}"),
         port: 7000 + n,
+        containment: Default::default(),
         capacity: Capacity {
             cores: 8,
             memory_mib: 8192,

@@ -82,6 +82,7 @@ fn add_worker(state: &mut ClusterState, cores: u32, memory_mib: u64, gpus: &[&st
             incarnation: INCARNATION,
             host: "localhost".to_owned(),
             port: 7710 + u16::try_from(state.workers.len()).unwrap(),
+            containment: Default::default(),
             capacity: Capacity {
                 cores,
                 memory_mib,

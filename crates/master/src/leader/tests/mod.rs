@@ -49,6 +49,7 @@ fn worker(name: &str) -> WorkerDescription {
         },
         host: name.to_owned(),
         port: 7710,
+        containment: Default::default(),
         capacity: Capacity {
             cores: 4,
             memory_mib: 4096,

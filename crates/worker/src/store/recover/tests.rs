@@ -58,6 +58,7 @@ impl Earlier {
             order_ttl: Duration::from_secs(15),
             kill_grace: GRACE,
             restart_backoff: 1.0,
+            cgroup: None,
         };
         dir.accept(&order).unwrap();
         dir

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use vesta_client::proto::{self, Application};
 use vesta_local::wait_until;
-use vesta_types::{DriverDescription, ExecutorSize};
+use vesta_types::{DriverDescription, ExecutorSize, ProfileRequest, ResourceProfile};
 
 use crate::support::{self, BOUND, FOR_EVER, Running, options, start};
 
@@ -266,5 +266,103 @@ async fn an_application_that_runs_to_completion_starts_no_more_than_it_wants() {
         .application_that(&id, "FINISHED", |it| it.state == "FINISHED")
         .await;
     assert_eq!(cluster.started().len(), 3);
+    cluster.finish().await;
+}
+
+/// Four executors that want one of two gpus each: two run at a time, each with an address of its own,
+/// which its process is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gpu_is_given_to_one_process_at_a_time_which_is_told_its_address() {
+    let mut options = vesta_local::Options {
+        workers: 1,
+        ..options()
+    };
+    let gpus = toml::Table::from_iter([("gpu".to_owned(), toml::Value::from(vec!["0", "7"]))]);
+    options
+        .worker_settings
+        .insert("resources".to_owned(), gpus.into());
+    let cluster = start(options).await;
+    let held = cluster.dir().join("held");
+    std::fs::create_dir(&held).unwrap();
+    // Making a directory fails where it is there already: then two have the same address.
+    let script = cluster.dir().join("with-gpu.sh");
+    let text = format!(
+        "mkdir {0}/$VESTA_RESOURCES || exit 1\nsleep 0.3\nrmdir {0}/$VESTA_RESOURCES\n\
+         echo \"$VESTA_RESOURCES\" >> {0}/told\n",
+        held.display()
+    );
+    std::fs::write(&script, text).unwrap();
+    let script = script.display().to_string();
+    let run = ["app", "run", "--executors", "4", "--executor-memory", "64m"];
+    let run = [
+        &run[..],
+        &["--retries", "1", "--executor-resource", "gpu=1"],
+    ]
+    .concat();
+    let output = cluster
+        .vesta(&[&run[..], &["--", "/bin/sh", &script]].concat())
+        .await;
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        support::stderr(&output)
+    );
+    let told = std::fs::read_to_string(held.join("told")).unwrap();
+    let told: BTreeSet<&str> = told.lines().collect();
+    assert_eq!(told, [r#"{"gpu":["0"]}"#, r#"{"gpu":["7"]}"#].into());
+
+    let submit = ["submit", "--driver-resource", "gpu=3", "--", "/bin/true"];
+    let output = cluster.vesta(&submit).await;
+    let warned = support::stderr(&output);
+    assert!(
+        warned.contains("needs 3 × gpu, the largest has 2"),
+        "{warned}"
+    );
+    cluster.finish().await;
+}
+
+/// Dynamic allocation with several resource profiles: each has a target of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_profile_of_an_application_grows_to_its_own_target() {
+    let cluster = start(options()).await;
+    let app = cluster.app_of("profiles", 1, FOR_EVER);
+    let (app, _events) = app.register().await.unwrap();
+    let wanted = |target| ProfileRequest {
+        profile: ResourceProfile {
+            id: 4,
+            cores: Some(2),
+            memory_mib: 32,
+            named: Default::default(),
+        },
+        target: Some(target),
+    };
+    app.add_profile(wanted(1)).await.unwrap();
+    let of = |app: &Application, number| {
+        let of = live_executors(app).filter(|it| it.profile == number);
+        of.map(|it| it.cores).collect::<Vec<_>>()
+    };
+    let both = |app: &Application| of(app, 0) == [1] && of(app, 4) == [2];
+    cluster
+        .application_that(app.app_id(), "of both profiles", both)
+        .await;
+    // One core is free: a second executor of the profile waits, and it says so.
+    app.set_profile_target(4, 2).await.unwrap();
+    let waits = |app: &Application| {
+        let why = &app.profiles[1].waiting_because;
+        why.contains("needs 2 cores") && app.profiles[0].waiting_because.is_empty()
+    };
+    cluster
+        .application_that(app.app_id(), "waiting with one profile", waits)
+        .await;
+    app.set_target(2).await.unwrap();
+    let grown = |app: &Application| of(app, 0) == [1, 1] && of(app, 4) == [2];
+    cluster
+        .application_that(app.app_id(), "of two and one", grown)
+        .await;
+    assert!(
+        app.set_profile_target(9, 1).await.is_err(),
+        "no such profile"
+    );
     cluster.finish().await;
 }

@@ -318,6 +318,7 @@ impl Running {
             conf: BTreeMap::new(),
             executor: None,
             total_executor_cores: None,
+            named: Default::default(),
         }
     }
 

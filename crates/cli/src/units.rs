@@ -1,8 +1,10 @@
 //! Amounts as people write them: memory, time, counts, `NAME=VALUE`.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use vesta_proto::checks::ADDRESSES_MAX;
 use vesta_proto::error::shown;
 use vesta_types::limits::{CORES_MAX, EXECUTOR_TARGET_MAX, MEMORY_MIB_MAX, NAME_BYTES_MAX};
 
@@ -198,6 +200,34 @@ pub fn pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// A named resource and how many addresses of it, as in `gpu=1`.
+///
+/// # Errors
+/// When it is not one, with what would be right.
+pub fn resource(text: &str) -> Result<(String, u32), String> {
+    let (name, amount) = pair(text).map_err(|_| {
+        let found = shown(text);
+        format!("{found} is not a resource and an amount of it, as in gpu=1")
+    })?;
+    Ok((name, whole(&amount, 1..=ADDRESSES_MAX)?))
+}
+
+/// The resources that flags named, each at most once.
+///
+/// # Errors
+/// The name of one that is there twice.
+pub fn resources(flag: &str, named: &[(String, u32)]) -> Result<BTreeMap<String, u32>, String> {
+    let mut all = BTreeMap::new();
+    for (name, amount) in named {
+        if let Some(before) = all.insert(name.clone(), *amount) {
+            return Err(format!(
+                "{flag} {name}={before} and {flag} {name}={amount}: name each resource once"
+            ));
+        }
+    }
+    Ok(all)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -218,6 +248,18 @@ mod tests {
             assert_eq!(memory(text), Ok(mib), "{text}");
         }
         assert_eq!(memory("16t"), Ok(MEMORY_MIB_MAX));
+    }
+
+    #[test]
+    fn a_resource_has_a_name_and_an_amount_and_is_named_once() {
+        assert_eq!(resource("gpu=2"), Ok(("gpu".to_owned(), 2)));
+        assert!(resource("gpu").unwrap_err().contains("as in gpu=1"));
+        assert!(resource("gpu=0").unwrap_err().contains("from 1 to"));
+        assert!(resource("gpu=0,1").unwrap_err().contains("\"0,1\""));
+        let twice = [("gpu".to_owned(), 1), ("gpu".to_owned(), 2)];
+        let said = resources("--x", &twice).unwrap_err();
+        assert!(said.contains("--x gpu=1 and --x gpu=2"), "{said}");
+        assert_eq!(resources("--x", &twice[..1]).unwrap()["gpu"], 1);
     }
 
     #[test]

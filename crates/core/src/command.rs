@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use vesta_types::{
     AppId, ApplicationDescription, ClusterId, DriverDescription, DriverId, Epoch, Incarnation,
-    InstanceReport, SubmissionKey, Timestamp, WorkerDescription, WorkerId,
+    InstanceReport, ProfileRequest, SubmissionKey, Timestamp, WorkerDescription, WorkerId,
 };
 
 /// One log entry: a command, and when its proposer made it.
@@ -132,6 +132,14 @@ pub enum Request {
         profile: u32,
         /// Executors wanted in all.
         target: u32,
+    },
+    /// Add a resource profile to an application (stage-level scheduling). A profile never changes:
+    /// adding the same one again sets its target, another one under its number is refused.
+    AddProfile {
+        /// The application.
+        app: AppId,
+        /// The profile, and how many executors of it are wanted.
+        wanted: ProfileRequest,
     },
     /// End some executors of an application. As in Spark, this does not lower the target.
     KillExecutors {

@@ -149,6 +149,7 @@ fn driver() -> DriverDescription {
         conf: BTreeMap::new(),
         executor: None,
         total_executor_cores: None,
+        named: Default::default(),
     }
 }
 

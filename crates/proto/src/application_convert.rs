@@ -1,9 +1,9 @@
 //! Between the application conversation and Vesta's own types: an application that registers, and what
 //! it asks for later.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
-use vesta_types::limits::{EXECUTOR_TARGET_MAX, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX, PROFILES_MAX};
+use vesta_types::limits::{EXECUTOR_TARGET_MAX, PAYLOAD_BYTES_MAX, PROFILES_MAX};
 use vesta_types::{
     AppId, ApplicationDescription, Artifact, DriverRun, Launch, ProfileRequest, ResourceProfile,
     SubmissionKey,
@@ -15,9 +15,6 @@ use crate::error::ConvertError;
 
 /// Longest `ui_url` in bytes: what browsers and proxies take.
 pub const URL_BYTES_MAX: usize = 2048;
-
-/// Most kinds of named resources in one profile.
-pub const NAMED_RESOURCES_MAX: usize = 32;
 
 /// Most executors that one request may name.
 pub const KILL_EXECUTORS_MAX: usize = 10_000;
@@ -124,6 +121,22 @@ pub fn set_target(
             target,
         },
     ))
+}
+
+/// The key, the application and the profile that it adds.
+///
+/// # Errors
+/// The first value that can't be taken, and what would be right.
+pub fn add_profile(
+    request: application::AddProfileRequest,
+) -> Result<(SubmissionKey, AppId, ProfileRequest), ConvertError> {
+    let key = checks::key(&request.key)?;
+    let app = checks::app_id(&request.app_id)?;
+    let wanted = "the resource profile to add";
+    let raw = request
+        .profile
+        .ok_or_else(|| ConvertError::missing("profile", wanted))?;
+    Ok((key, app, profile(raw, None)?))
 }
 
 /// The key, the application and those of its executors that are to end, each once.
@@ -254,34 +267,13 @@ fn profile(
             id: raw.id,
             cores,
             memory_mib: checks::memory_mib("profiles.memory_mib", raw.memory_mib)?,
-            named: named(raw.named)?,
+            named: checks::named("profiles.named", raw.named)?,
         },
         target: raw
             .target
             .map(|count| target("profiles.target", count))
             .transpose()?,
     })
-}
-
-fn named(wire: HashMap<String, u32>) -> Result<BTreeMap<String, u32>, ConvertError> {
-    const FIELD: &str = "profiles.named";
-    if wire.len() > NAMED_RESOURCES_MAX {
-        let found = format!("{} resources", wire.len());
-        let wanted = format!("at most {NAMED_RESOURCES_MAX} of them");
-        return Err(ConvertError::value(FIELD, found, wanted));
-    }
-    for (name, count) in &wire {
-        let plain = !name.chars().any(|c| c.is_control() || c.is_whitespace());
-        if name.is_empty() || name.len() > NAME_BYTES_MAX || !plain {
-            let wanted = "the name of a resource such as gpu, without spaces";
-            return Err(ConvertError::text(FIELD, name, wanted));
-        }
-        if *count == 0 {
-            let found = format!("0 of {}", crate::error::shown(name));
-            return Err(ConvertError::value(FIELD, found, "a count of at least 1"));
-        }
-    }
-    Ok(wire.into_iter().collect())
 }
 
 fn target(field: &'static str, count: u32) -> Result<u32, ConvertError> {
@@ -326,7 +318,8 @@ fn payload(bytes: Vec<u8>) -> Result<Vec<u8>, ConvertError> {
     ))
 }
 
-fn profile_to_wire(request: ProfileRequest) -> application::Profile {
+/// A profile as it goes over the wire.
+pub fn profile_to_wire(request: ProfileRequest) -> application::Profile {
     application::Profile {
         id: request.profile.id,
         cores: request.profile.cores,

@@ -84,6 +84,37 @@ pub(crate) fn memory_mib(field: &'static str, mib: u64) -> Result<u64, ConvertEr
     Err(ConvertError::value(field, format!("{mib} MiB"), wanted))
 }
 
+/// Most addresses of one named resource that can be asked for: as many as a worker may register.
+pub const ADDRESSES_MAX: u32 = crate::worker_convert::ADDRESSES_MAX as u32;
+
+/// Most kinds of named resources of one driver or profile.
+pub const NAMED_RESOURCES_MAX: usize = 32;
+
+/// How many addresses of each named resource are asked for.
+pub(crate) fn named(
+    field: &'static str,
+    wire: HashMap<String, u32>,
+) -> Result<BTreeMap<String, u32>, ConvertError> {
+    if wire.len() > NAMED_RESOURCES_MAX {
+        let found = format!("{} resources", wire.len());
+        let wanted = format!("at most {NAMED_RESOURCES_MAX} of them");
+        return Err(ConvertError::value(field, found, wanted));
+    }
+    for (name, count) in &wire {
+        let plain = !name.chars().any(|c| c.is_control() || c.is_whitespace());
+        if name.is_empty() || name.len() > NAME_BYTES_MAX || !plain {
+            let wanted = "the name of a resource such as gpu, without spaces";
+            return Err(ConvertError::text(field, name, wanted));
+        }
+        if !(1..=ADDRESSES_MAX).contains(count) {
+            let found = format!("{count} of {}", crate::error::shown(name));
+            let wanted = format!("a count from 1 to {ADDRESSES_MAX}");
+            return Err(ConvertError::value(field, found, wanted));
+        }
+    }
+    Ok(wire.into_iter().collect())
+}
+
 /// How to start a process: what `execve` and the instance's directory can take.
 pub(crate) fn launch(
     program: String,

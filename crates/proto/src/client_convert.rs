@@ -37,6 +37,7 @@ pub fn submitted_driver(
         conf: checks::configuration("conf", request.conf)?,
         executor,
         total_executor_cores,
+        named: checks::named("named", request.named)?,
     };
     Ok((key, description))
 }
@@ -75,6 +76,7 @@ pub fn submission(key: SubmissionKey, driver: DriverDescription) -> client::Subm
         executor_cores: driver.executor.as_ref().map(|size| size.cores),
         executor_memory_mib: driver.executor.as_ref().map(|size| size.memory_mib),
         total_executor_cores: driver.total_executor_cores,
+        named: driver.named.into_iter().collect(),
     }
 }
 
@@ -93,7 +95,7 @@ fn launch(launch: Launch) -> client::Launch {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, HashMap};
 
     use vesta_types::limits::{
         ARGS_MAX, ARTIFACTS_MAX, CORES_MAX, LAUNCH_BYTES_MAX, MEMORY_MIB_MAX, NAME_BYTES_MAX,
@@ -124,6 +126,7 @@ mod tests {
                 memory_mib: 1024,
             }),
             total_executor_cores: Some(9),
+            named: BTreeMap::from([("gpu".to_owned(), 2)]),
         }
     }
 
@@ -190,6 +193,18 @@ mod tests {
             (
                 "total_executor_cores",
                 refused(|r| r.total_executor_cores = Some(2)),
+            ),
+            (
+                "named",
+                refused(|r| r.named = HashMap::from([("gpu".into(), 0)])),
+            ),
+            (
+                "named",
+                refused(|r| r.named = HashMap::from([("a b".into(), 1)])),
+            ),
+            (
+                "named",
+                refused(|r| r.named = HashMap::from([("gpu".into(), checks::ADDRESSES_MAX + 1)])),
             ),
             (
                 "conf",

@@ -69,6 +69,9 @@ pub struct DriverDescription {
     pub executor: Option<ExecutorSize>,
     /// The most cores that its executors may take together, if it said so.
     pub total_executor_cores: Option<u32>,
+    /// How many addresses of each named resource it takes on its worker.
+    #[serde(default)]
+    pub named: BTreeMap<String, u32>,
 }
 
 /// One run of a driver's program: who registered an application.

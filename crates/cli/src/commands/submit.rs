@@ -1,5 +1,6 @@
 //! `vesta submit`: run a driver.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
@@ -57,6 +58,10 @@ pub struct Submit {
     /// Memory that it takes there, with its unit; booked, not enforced.
     #[arg(long, value_name = "MEMORY", default_value = "512m", value_parser = units::memory, allow_hyphen_values = true)]
     pub driver_memory: u64,
+    /// Addresses of a named resource that it takes on its worker, as in gpu=1: they are in
+    /// VESTA_RESOURCES, as JSON; may be repeated.
+    #[arg(long, value_name = "NAME=N", value_parser = units::resource)]
+    pub driver_resource: Vec<(String, u32)>,
     /// The most cores that its executors may take together.
     #[arg(long, value_name = "N", value_parser = units::cores, allow_hyphen_values = true)]
     pub total_executor_cores: Option<u32>,
@@ -118,6 +123,13 @@ impl Submit {
     /// `Usage`, with both values.
     fn check(&self) -> Result<(), Failure> {
         self.process.program_and_arguments()?;
+        if self.deploy_mode == DeployMode::Client && !self.driver_resource.is_empty() {
+            return Err(Failure::Usage(
+                "--driver-resource needs --deploy-mode cluster: only a worker has addresses to give"
+                    .to_owned(),
+            ));
+        }
+        self.resources()?;
         match (self.total_executor_cores, self.executor_cores) {
             (Some(total), Some(each)) if total < each => Err(Failure::Usage(format!(
                 "--total-executor-cores {total} is less than --executor-cores {each}: not one \
@@ -125,6 +137,10 @@ impl Submit {
             ))),
             _ => Ok(()),
         }
+    }
+
+    fn resources(&self) -> Result<BTreeMap<String, u32>, Failure> {
+        units::resources("--driver-resource", &self.driver_resource).map_err(Failure::Usage)
     }
 
     fn describe(&self, here: &Path) -> Result<DriverDescription, Failure> {
@@ -137,6 +153,7 @@ impl Submit {
             conf: self.conf.iter().cloned().collect(),
             executor: self.executor(),
             total_executor_cores: self.total_executor_cores,
+            named: self.resources()?,
         })
     }
 }

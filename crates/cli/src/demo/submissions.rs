@@ -131,6 +131,7 @@ impl Submitter {
             conf: BTreeMap::new(),
             executor: None,
             total_executor_cores: None,
+            named: Default::default(),
         }
     }
 

@@ -128,6 +128,7 @@ mod tests {
             conf: BTreeMap::new(),
             executor: None,
             total_executor_cores: None,
+            named: Default::default(),
         };
         Entry {
             name: "short".into(),

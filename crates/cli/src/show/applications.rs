@@ -1,17 +1,18 @@
 //! Applications and their executors.
 
-use vesta_client::proto::{Application, Executor};
+use vesta_client::proto::{Application, Executor, Profile};
 
 use super::table::{Rows, fitting};
-use super::words::{age, facts, or_dash, short_worker, time, why};
+use super::words::{addresses, age, amounts, facts, or_dash, short_worker, time, why};
 use crate::units::show_memory;
 
 /// The applications, in at most `width` characters if that is given.
 pub fn applications(applications: &[Application], width: Option<usize>) -> String {
     let executors = |app: &Application| {
-        let target = app
-            .executor_target
-            .map_or_else(|| "-".to_owned(), |target| target.to_string());
+        // Of all its profiles; one without a target has none.
+        let targets = app.profiles.iter().map(|profile| profile.target);
+        let target = targets.sum::<Option<u32>>();
+        let target = target.map_or_else(|| "-".to_owned(), |target| target.to_string());
         format!("{}/{target}", app.live_executors)
     };
     let row = |app: &Application| {
@@ -62,15 +63,7 @@ pub fn application(app: &Application, width: Option<usize>) -> String {
     let limit = app
         .max_cores
         .map_or_else(String::new, |max| format!(" of at most {max}"));
-    let target = app
-        .executor_target
-        .map_or_else(String::new, |target| format!(" of {target}"));
-    let size = match app.executor_cores {
-        0 => "all cores of a worker".to_owned(),
-        1 => "1 core".to_owned(),
-        cores => format!("{cores} cores"),
-    };
-    let text = facts(&[
+    let mut known = vec![
         ("application", app.id.clone()),
         ("name", app.name.clone()),
         ("state", app.state.clone()),
@@ -79,26 +72,47 @@ pub fn application(app: &Application, width: Option<usize>) -> String {
         ("driver", app.driver_id.clone()),
         (
             "executors",
-            format!(
-                "{}{target}, {} ended",
-                app.live_executors, app.ended_executors
-            ),
+            format!("{}, {} ended", app.live_executors, app.ended_executors),
         ),
-        (
-            "each",
-            format!("{size}, {}", show_memory(app.executor_memory_mib)),
-        ),
+    ];
+    let profiles = app.profiles.iter();
+    let profiles = profiles.map(|it| (format!("profile {}", it.id), profile(it)));
+    let profiles: Vec<_> = profiles.collect();
+    known.extend(
+        profiles
+            .iter()
+            .map(|(name, it)| (name.as_str(), it.clone())),
+    );
+    known.extend([
         ("cores", format!("{}{limit}", app.cores)),
         ("retries", app.retries.to_string()),
         ("ui", app.ui_url.clone()),
         ("submitted", time(app.submitted_ms)),
         ("ended", time(app.ended_ms)),
     ]);
+    let text = facts(&known);
     if app.executors.is_empty() {
         text
     } else {
         format!("{text}\n\n{}", executors(&app.executors, width))
     }
+}
+
+/// How many executors a resource profile has, of how many, and what each is.
+fn profile(profile: &Profile) -> String {
+    let target = profile
+        .target
+        .map_or_else(String::new, |target| format!(" of {target}"));
+    let size = match profile.cores {
+        0 => "all cores of a worker".to_owned(),
+        1 => "1 core".to_owned(),
+        cores => format!("{cores} cores"),
+    };
+    let mut each = vec![size, show_memory(profile.memory_mib)];
+    if !profile.named.is_empty() {
+        each.push(amounts(&profile.named));
+    }
+    format!("{}{target}, each {}", profile.live, each.join(", "))
 }
 
 pub(super) fn executors(executors: &[Executor], width: Option<usize>) -> String {
@@ -113,12 +127,22 @@ pub(super) fn executors(executors: &[Executor], width: Option<usize>) -> String 
             executor.worker_id.clone(),
             executor.cores.to_string(),
             show_memory(executor.memory_mib),
+            executor.profile.to_string(),
+            or_dash(&addresses(&executor.addresses)),
             exit(executor),
             executor.message.clone(),
         ]
     };
     let heading = [
-        "EXECUTOR", "STATE", "WORKER", "CORES", "MEMORY", "EXIT", "MESSAGE",
+        "EXECUTOR",
+        "STATE",
+        "WORKER",
+        "CORES",
+        "MEMORY",
+        "PROFILE",
+        "ADDRESSES",
+        "EXIT",
+        "MESSAGE",
     ];
     let wide = Rows::new(heading, executors.iter().map(row).collect());
     fitting(&wide, width, |width| {

@@ -3,7 +3,7 @@
 use vesta_client::proto::Driver;
 
 use super::table::{Rows, fitting};
-use super::words::{age, facts, or_dash, short_worker, time, why};
+use super::words::{addresses, age, amounts, facts, or_dash, short_worker, time, why};
 use crate::units::show_memory;
 
 /// The drivers, in at most `width` characters if that is given.
@@ -76,6 +76,8 @@ pub fn driver(driver: &Driver) -> String {
         ("command", driver.command.clone()),
         ("cores", driver.cores.to_string()),
         ("memory", show_memory(driver.memory_mib)),
+        ("resources", amounts(&driver.named)),
+        ("addresses", addresses(&driver.addresses)),
         ("worker", driver.worker_id.clone()),
         ("attempt", attempt(driver)),
         (

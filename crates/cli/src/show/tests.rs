@@ -1,4 +1,4 @@
-use vesta_client::proto::{Application, Driver, Executor, Master, Worker};
+use vesta_client::proto::{Addresses, Application, Driver, Executor, Master, Profile, Worker};
 
 use super::applications::executors;
 use super::words::short_worker;
@@ -137,4 +137,61 @@ fn a_worker_s_id_is_shortened_to_its_address_only_if_it_holds_one() {
     ] {
         assert_eq!(short_worker(id), short);
     }
+}
+
+#[test]
+fn an_application_shows_each_of_its_profiles_and_who_holds_which_address() {
+    let profile = |id, target| Profile {
+        id,
+        target,
+        cores: 2,
+        memory_mib: 1024,
+        named: [("gpu".to_owned(), id)]
+            .into_iter()
+            .filter(|_| id > 0)
+            .collect(),
+        live: 1,
+        ..Profile::default()
+    };
+    let held = Addresses {
+        addresses: vec!["0".into(), "3".into()],
+    };
+    let app = Application {
+        profiles: vec![profile(0, None), profile(2, Some(4))],
+        executors: vec![Executor {
+            profile: 2,
+            addresses: [("gpu".to_owned(), held)].into(),
+            ..Executor::default()
+        }],
+        live_executors: 2,
+        ..Application::default()
+    };
+    let text = application(&app, None);
+    for words in [
+        "profile 0    1, each 2 cores, 1g\n",
+        "profile 2    1 of 4, each 2 cores, 1g, gpu=2\n",
+        "gpu=0,3",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let listed = applications(std::slice::from_ref(&app), None);
+    assert!(
+        listed.contains("2/-"),
+        "one profile has no target: {listed}"
+    );
+}
+
+#[test]
+fn a_worker_shows_how_many_of_its_addresses_are_held() {
+    let addresses = |all: &[&str]| {
+        let addresses = all.iter().map(|it| (*it).to_owned()).collect();
+        [("gpu".to_owned(), Addresses { addresses })].into()
+    };
+    let worker = Worker {
+        addresses: addresses(&["0", "1"]),
+        addresses_used: addresses(&["1"]),
+        ..Worker::default()
+    };
+    let text = workers(&[worker], None);
+    assert!(text.contains("gpu 1/2"), "{text}");
 }

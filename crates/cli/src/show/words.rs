@@ -1,8 +1,10 @@
 //! Values as people read them.
 
+use std::collections::{BTreeMap, HashMap};
 use std::net::Ipv4Addr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use vesta_client::proto::Addresses;
 use vesta_types::Timestamp;
 
 use crate::output::plain;
@@ -86,4 +88,20 @@ pub(super) fn facts(facts: &[(&str, String)]) -> String {
         .map(|(name, value)| format!("{name:<13}{}", plain(value)))
         .collect::<Vec<_>>()
         .join("\n")
+}
+
+/// Named resources and how much of each is asked for: `gpu=1, fpga=2`.
+pub(super) fn amounts(named: &HashMap<String, u32>) -> String {
+    let sorted: BTreeMap<_, _> = named.iter().collect();
+    let each = sorted.iter().map(|(name, count)| format!("{name}={count}"));
+    each.collect::<Vec<_>>().join(", ")
+}
+
+/// Named resources and the addresses of each: `gpu=0,1 fpga=a`.
+pub(super) fn addresses(named: &HashMap<String, Addresses>) -> String {
+    let sorted: BTreeMap<_, _> = named.iter().collect();
+    let each = sorted
+        .iter()
+        .map(|(name, held)| format!("{name}={}", held.addresses.join(",")));
+    each.collect::<Vec<_>>().join(" ")
 }

@@ -1,5 +1,7 @@
 //! Workers.
 
+use std::collections::BTreeMap;
+
 use vesta_client::proto::Worker;
 use vesta_types::Containment;
 
@@ -60,6 +62,12 @@ pub fn workers(workers: &[Worker], width: Option<usize>) -> String {
 
 fn worker_notes(worker: &Worker) -> String {
     let mut notes = Vec::new();
+    let registered: BTreeMap<_, _> = worker.addresses.iter().collect();
+    for (name, all) in registered {
+        let used = worker.addresses_used.get(name);
+        let used = used.map_or(0, |used| used.addresses.len());
+        notes.push(format!("{name} {used}/{}", all.addresses.len()));
+    }
     if worker.suspect {
         notes.push("its connection is broken".to_owned());
     }

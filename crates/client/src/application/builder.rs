@@ -51,7 +51,9 @@ pub struct ApplicationBuilder {
     max_cores: Option<u32>,
     executor_cores: Option<u32>,
     executor_memory_mib: u64,
+    executor_named: BTreeMap<String, u32>,
     target: Option<u32>,
+    more_profiles: BTreeMap<u32, ProfileRequest>,
     max_executor_retries: Option<i32>,
     run_to_completion: bool,
     owner: Option<DriverRun>,
@@ -83,7 +85,9 @@ impl ApplicationBuilder {
             max_cores: None,
             executor_cores: None,
             executor_memory_mib: EXECUTOR_MEMORY_MIB,
+            executor_named: BTreeMap::new(),
             target: None,
+            more_profiles: BTreeMap::new(),
             max_executor_retries: None,
             run_to_completion: false,
             owner: None,
@@ -150,6 +154,8 @@ impl ApplicationBuilder {
         executor_cores: Option<u32>;
         /// Memory of each executor in MiB. Booked, not enforced.
         executor_memory_mib: u64;
+        /// How many addresses of each named resource every executor gets, such as `gpu` → 1.
+        executor_named: BTreeMap<String, u32>;
         /// How many executors it wants; `None` is as many as `max_cores` allows.
         target: Option<u32>;
         /// How often executors may fail in a row before the application fails: `None` as the cluster
@@ -169,6 +175,14 @@ impl ApplicationBuilder {
         heartbeat: Duration;
         /// How patient one attempt of a call is. The application itself never gives up.
         options: ClientOptions;
+    }
+
+    /// One more resource profile, beside the default one (number 0), which the other settings describe;
+    /// another one of the same number takes its place. Each has its own target; `max_cores` is for all
+    /// of them together.
+    pub fn profile(mut self, wanted: ProfileRequest) -> ApplicationBuilder {
+        self.more_profiles.insert(wanted.profile.id, wanted);
+        self
     }
 
     /// The key of its registration.
@@ -244,23 +258,21 @@ impl ApplicationBuilder {
     }
 
     fn request(&self) -> RegisterRequest {
-        let profile = ResourceProfile {
-            id: 0,
-            cores: self.executor_cores,
-            memory_mib: self.executor_memory_mib,
-            named: BTreeMap::new(),
+        let default = ProfileRequest {
+            profile: ResourceProfile {
+                id: 0,
+                cores: self.executor_cores,
+                memory_mib: self.executor_memory_mib,
+                named: self.executor_named.clone(),
+            },
+            target: self.target,
         };
+        let more = self.more_profiles.clone();
         let description = ApplicationDescription {
             name: self.name.clone(),
             launch: self.launch.clone(),
             max_cores: self.max_cores,
-            profiles: BTreeMap::from([(
-                0,
-                ProfileRequest {
-                    profile,
-                    target: self.target,
-                },
-            )]),
+            profiles: [(0, default)].into_iter().chain(more).collect(),
             max_executor_retries: self.max_executor_retries.unwrap_or_default(),
             run_to_completion: self.run_to_completion,
             owner: self.owner.clone(),
@@ -370,6 +382,25 @@ mod tests {
             application.profiles[&0].profile.memory_mib,
             EXECUTOR_MEMORY_MIB
         );
+    }
+
+    #[test]
+    fn every_profile_is_registered_with_its_own_target() {
+        let wanted = ProfileRequest {
+            profile: ResourceProfile {
+                id: 7,
+                cores: Some(2),
+                memory_mib: 64,
+                named: BTreeMap::from([("gpu".to_owned(), 1)]),
+            },
+            target: Some(3),
+        };
+        let builder = from(&[("VESTA_MASTER", "vesta://a")]).unwrap();
+        let builder = builder.target(Some(1)).profile(wanted.clone());
+        let (_, application) =
+            application_convert::registered_application(builder.request(), 10).unwrap();
+        assert_eq!(application.profiles[&0].target, Some(1));
+        assert_eq!(application.profiles[&7], wanted);
     }
 
     #[test]

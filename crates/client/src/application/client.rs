@@ -7,7 +7,8 @@ use tokio::sync::mpsc;
 use tonic::transport::Channel;
 use vesta_proto::application as proto;
 use vesta_proto::application::application_client::ApplicationClient as Stub;
-use vesta_types::{AppId, Launch, SubmissionKey};
+use vesta_proto::application_convert;
+use vesta_types::{AppId, Launch, ProfileRequest, SubmissionKey};
 
 use super::runner::Runner;
 use super::{ApplicationBuilder, ApplicationEvent, EnvError, Table};
@@ -81,17 +82,25 @@ impl ApplicationClient {
         self.runner.table()
     }
 
-    /// Sets how many executors it wants from now on. Executors above it are not ended by that:
-    /// [`ApplicationClient::kill_executors`] does.
+    /// Sets how many executors of the default profile it wants from now on. Executors above it are not
+    /// ended by that: [`ApplicationClient::kill_executors`] does.
     ///
     /// # Errors
     /// `Refused` or `NotAllowed`, when a master says no.
     pub async fn set_target(&self, target: u32) -> Result<(), ClientError> {
+        self.set_profile_target(0, target).await
+    }
+
+    /// As [`ApplicationClient::set_target`], of one of its resource profiles: each has its own target.
+    ///
+    /// # Errors
+    /// `Refused` or `NotAllowed`, when a master says no: it has no such profile, say.
+    pub async fn set_profile_target(&self, profile: u32, target: u32) -> Result<(), ClientError> {
         let key = new_key();
         let request = proto::SetTargetRequest {
             key: key.to_string(),
             app_id: self.app.to_string(),
-            profile: 0,
+            profile,
             target,
         };
         let _turn = self.turn.lock().await;
@@ -100,6 +109,28 @@ impl ApplicationClient {
             async move { stub(channel).set_target(request).await }
         };
         persist(&self.client, key, "the executor target", send)
+            .await
+            .map(|proto::Done {}| ())
+    }
+
+    /// Adds a resource profile, with its target: executors of it are all alike, and beside those of the
+    /// others. A profile never changes; adding the same one again sets its target.
+    ///
+    /// # Errors
+    /// `Refused` or `NotAllowed`, when a master says no: it has another profile of that number, say.
+    pub async fn add_profile(&self, wanted: ProfileRequest) -> Result<(), ClientError> {
+        let key = new_key();
+        let request = proto::AddProfileRequest {
+            key: key.to_string(),
+            app_id: self.app.to_string(),
+            profile: Some(application_convert::profile_to_wire(wanted)),
+        };
+        let _turn = self.turn.lock().await;
+        let send = |channel| {
+            let request = request.clone();
+            async move { stub(channel).add_profile(request).await }
+        };
+        persist(&self.client, key, "the resource profile", send)
             .await
             .map(|proto::Done {}| ())
     }

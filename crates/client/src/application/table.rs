@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use vesta_proto::application::{Executor, Executors};
+use vesta_proto::application::{Executor, Executors, ProfileState};
 
 use crate::ApplicationEvent;
 
@@ -25,6 +25,8 @@ pub struct Table {
     pub waiting_because: String,
     /// Executors that failed in a row, counted against the limit.
     pub retries: u32,
+    /// By number: each resource profile's target, live executors, and why it waits for more.
+    pub profiles: BTreeMap<u32, ProfileState>,
 }
 
 impl Table {
@@ -77,6 +79,7 @@ impl From<Executors> for Table {
             state: message.state,
             waiting_because: message.waiting_because,
             retries: message.retries,
+            profiles: message.profiles.into_iter().map(|it| (it.id, it)).collect(),
         }
     }
 }

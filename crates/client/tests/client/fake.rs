@@ -472,6 +472,7 @@ impl app::application_server::Application for Service {
     }
 
     not_played! {
+        add_profile(app::AddProfileRequest) -> app::Done;
         kill_executors(app::KillExecutorsRequest) -> app::Done;
         unregister(app::UnregisterRequest) -> app::Done;
     }

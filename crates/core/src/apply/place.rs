@@ -55,16 +55,19 @@ impl Applying<'_> {
         named: &Addresses,
     ) -> Option<()> {
         let driver = self.state.drivers.get(id)?;
-        // A driver can't ask for named resources yet, so it gets none.
         let expected = driver.state.is_waiting()
             && !driver.kill_requested
             && driver.attempt.checked_add(1) == Some(attempt)
-            && named.is_empty();
+            && is_as_asked(&driver.description.named, named);
         if !expected {
             return None;
         }
         let state = driver.state.to(DriverState::Running).ok()?;
-        let booking = Booking::plain(driver.description.cores, driver.description.memory_mib);
+        let booking = Booking {
+            cores: driver.description.cores,
+            memory_mib: driver.description.memory_mib,
+            named: named.clone(),
+        };
         let work = Work::Driver {
             driver: id.clone(),
             attempt,
@@ -179,11 +182,12 @@ impl Applying<'_> {
 /// Whether an executor with these cores and addresses is what the profile asks for.
 fn is_of_profile(profile: &ResourceProfile, cores: u32, named: &Addresses) -> bool {
     let cores_fit = profile.cores.map_or(cores >= 1, |wanted| cores == wanted);
+    cores_fit && is_as_asked(&profile.named, named)
+}
+
+/// Whether these are as many addresses of each named resource as were asked for, and of no other.
+fn is_as_asked(asked: &BTreeMap<String, u32>, named: &Addresses) -> bool {
     let count = |name: &String| named.get(name).map_or(0, BTreeSet::len);
-    let asked = profile
-        .named
-        .iter()
-        .all(|(name, n)| count(name) == *n as usize);
-    let only = named.keys().all(|name| profile.named.contains_key(name));
-    cores_fit && asked && only
+    let enough = asked.iter().all(|(name, n)| count(name) == *n as usize);
+    enough && named.keys().all(|name| asked.contains_key(name))
 }

@@ -1,11 +1,13 @@
 //! What clients ask for.
 
+use std::collections::BTreeMap;
+
 use vesta_types::limits::{
     CORES_MAX, EXECUTOR_TARGET_MAX, LIVE_OBJECTS_MAX, MEMORY_MIB_MAX, PROFILES_MAX,
 };
 use vesta_types::{
     AppId, ApplicationDescription, ApplicationState, DriverDescription, DriverId, DriverRun,
-    DriverState, SubmissionKey,
+    DriverState, ProfileRequest, SubmissionKey,
 };
 
 use super::Applying;
@@ -27,6 +29,7 @@ impl Applying<'_> {
                 profile,
                 target,
             } => self.set_target(app, *profile, *target),
+            Request::AddProfile { app, wanted } => self.add_profile(app, wanted),
             Request::KillExecutors { app, executors } => self.kill_executors(app, executors),
             Request::UnregisterApplication {
                 app,
@@ -46,6 +49,7 @@ impl Applying<'_> {
 
     fn submit_driver(&mut self, key: SubmissionKey, description: &DriverDescription) -> Reply {
         check_size("a driver", description.cores, description.memory_mib)?;
+        check_named(&description.named)?;
         if let Some(executor) = &description.executor {
             check_size("an executor", executor.cores, executor.memory_mib)?;
         }
@@ -180,6 +184,34 @@ impl Applying<'_> {
         Ok(Answer::Done)
     }
 
+    /// Executors of a profile are all alike, so a profile never changes; a repetition sets its target.
+    fn add_profile(&mut self, id: &AppId, wanted: &ProfileRequest) -> Reply {
+        let invalid = |message| Err(Rejection::new(RejectCode::Invalid, message));
+        let app = self.live_application(id)?;
+        let number = wanted.profile.id;
+        check_profile(&app.description, wanted)?;
+        let profiles = &mut app.description.profiles;
+        let full = profiles.len() >= PROFILES_MAX;
+        match profiles.get_mut(&number) {
+            Some(known) if known.profile == wanted.profile => known.target = wanted.target,
+            Some(_) => {
+                return invalid(format!(
+                    "application {id} has another resource profile {number}: a profile never \
+                     changes, so take a number that is free"
+                ));
+            }
+            None if full => {
+                return invalid(format!(
+                    "application {id} has {PROFILES_MAX} resource profiles, and no more are possible"
+                ));
+            }
+            None => {
+                profiles.insert(number, wanted.clone());
+            }
+        }
+        Ok(Answer::Done)
+    }
+
     fn kill_executors(&mut self, id: &AppId, numbers: &[u32]) -> Reply {
         let Some(app) = self.state.applications.get_mut(id) else {
             return Err(unknown_application(id));
@@ -270,6 +302,16 @@ fn check_size(what: &str, cores: u32, memory_mib: u64) -> Result<(), Rejection> 
     ))
 }
 
+fn check_named(named: &BTreeMap<String, u32>) -> Result<(), Rejection> {
+    match named.iter().find(|(_, count)| **count == 0) {
+        None => Ok(()),
+        Some((name, _)) => Err(Rejection::new(
+            RejectCode::Invalid,
+            format!("0 addresses of {name}: at least 1, or no mention of it"),
+        )),
+    }
+}
+
 fn check_application(description: &ApplicationDescription) -> Result<(), Rejection> {
     let invalid = |message: String| Err(Rejection::new(RejectCode::Invalid, message));
     let profiles = &description.profiles;
@@ -289,29 +331,47 @@ fn check_application(description: &ApplicationDescription) -> Result<(), Rejecti
         ));
     }
     for (number, wanted) in profiles {
-        let profile = &wanted.profile;
-        if profile.id != *number {
+        if wanted.profile.id != *number {
             return invalid(format!(
                 "resource profile {number} calls itself {}",
-                profile.id
+                wanted.profile.id
             ));
         }
-        check_size(
-            "an executor",
-            profile.cores.unwrap_or(1),
-            profile.memory_mib,
-        )?;
-        if description.run_to_completion && wanted.target.unwrap_or_default() == 0 {
-            return invalid(format!(
-                "resource profile {number} has no target: an application that runs to completion \
-                 says how many executors must succeed, from 1"
-            ));
-        }
-        if let Some(target) = wanted.target.filter(|target| *target > EXECUTOR_TARGET_MAX) {
-            return invalid(format!(
-                "a target of {target} executors: at most {EXECUTOR_TARGET_MAX}"
-            ));
-        }
+        check_profile(description, wanted)?;
+    }
+    Ok(())
+}
+
+/// What one profile of `app` may ask for.
+fn check_profile(app: &ApplicationDescription, wanted: &ProfileRequest) -> Result<(), Rejection> {
+    let invalid = |message: String| Err(Rejection::new(RejectCode::Invalid, message));
+    let profile = &wanted.profile;
+    check_size(
+        "an executor",
+        profile.cores.unwrap_or(1),
+        profile.memory_mib,
+    )?;
+    check_named(&profile.named)?;
+    if let (Some(each), Some(all)) = (profile.cores, app.max_cores)
+        && each > all
+    {
+        return invalid(format!(
+            "one executor of resource profile {} takes {each} cores, more than the {all} that all \
+             executors may take together",
+            profile.id
+        ));
+    }
+    if app.run_to_completion && wanted.target.unwrap_or_default() == 0 {
+        return invalid(format!(
+            "resource profile {} has no target: an application that runs to completion says how many \
+             executors must succeed, from 1",
+            profile.id
+        ));
+    }
+    if let Some(target) = wanted.target.filter(|target| *target > EXECUTOR_TARGET_MAX) {
+        return invalid(format!(
+            "a target of {target} executors: at most {EXECUTOR_TARGET_MAX}"
+        ));
     }
     Ok(())
 }

@@ -126,10 +126,14 @@ impl Applying<'_> {
         if held.fits(capacity, &Booking::default()) {
             return Ok(());
         }
+        let mut holds = format!("{} cores, {} MiB", held.cores, held.memory_mib);
+        for (name, addresses) in &held.named {
+            let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
+            holds.push_str(&format!(", {name} {}", addresses.join(" ")));
+        }
         invalid(format!(
             "WRK004: {cores} cores, {memory} MiB and its resource addresses are less than what its \
-             instances hold ({} cores, {} MiB): let them end first, or register with at least that",
-            held.cores, held.memory_mib
+             instances hold ({holds}): let them end first, or register with at least that"
         ))
     }
 

@@ -76,6 +76,7 @@ fn submit(supervise: bool) -> Request {
         conf: BTreeMap::new(),
         executor: None,
         total_executor_cores: None,
+        named: Default::default(),
     };
     Request::SubmitDriver { description }
 }

@@ -1,7 +1,5 @@
 //! Placing drivers.
 
-use std::collections::BTreeMap;
-
 use crate::command::Placement;
 use crate::state::{ClusterState, Driver};
 
@@ -40,7 +38,6 @@ pub(super) fn place(
         };
         let need = Need::of_driver(&driver.description);
         let named = rooms[at].take(&need, need.cores);
-        debug_assert_eq!(named, BTreeMap::new());
         reserve.placed(at, &need, driver.description.executor.as_ref());
         next = (at + 1) % rooms.len();
         plan.cursor = Some(rooms[at].worker.clone());

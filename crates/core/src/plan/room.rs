@@ -29,7 +29,10 @@ impl Need {
 
     /// What a driver needs for itself.
     pub fn of_driver(driver: &DriverDescription) -> Need {
-        Need::plain(driver.cores, driver.memory_mib)
+        Need {
+            named: driver.named.clone(),
+            ..Need::plain(driver.cores, driver.memory_mib)
+        }
     }
 
     /// What one executor of the profile needs, with at least one core.

@@ -52,36 +52,61 @@ impl<'a> Reasons<'a> {
     }
 
     /// Why `app`, which has fewer executors than it wants, waits for more; `None` if it does not wait.
+    /// One that has several resource profiles says it for each that waits.
     ///
     /// An application that set no limit wants whatever there is: it waits only while it holds nothing.
     pub fn application(&self, app: &Application) -> Option<String> {
-        if !app.is_live() {
+        let profiles = &app.description.profiles;
+        let waits = |(number, request): (&u32, &_)| wants_more(app, *number, request);
+        if !app.is_live() || !profiles.iter().any(waits) {
             return None;
         }
-        let waiting = |(number, request): (&u32, &ProfileRequest)| {
-            wants_more(app, *number, request).then(|| Need::of_executor(&request.profile))
+        if let Some(why) = self.not_served(app) {
+            return Some(why);
+        }
+        let one = profiles.len() == 1;
+        let texts = profiles.keys().filter_map(|number| {
+            let why = self.profile(app, *number)?;
+            Some(if one {
+                why
+            } else {
+                format!("profile {number}: {why}")
+            })
+        });
+        let texts: Vec<String> = texts.collect();
+        (!texts.is_empty()).then(|| texts.join("; "))
+    }
+
+    /// Why `app` waits for more executors of one of its profiles, see [`Reasons::application`].
+    pub fn profile(&self, app: &Application, number: u32) -> Option<String> {
+        let request = app.description.profiles.get(&number)?;
+        if !app.is_live() || !wants_more(app, number, request) {
+            return None;
+        }
+        let need = Need::of_executor(&request.profile);
+        let fits = || {
+            let at = self.rooms.iter().position(|room| room.fits(&need))?;
+            Some(self.fits_on(at))
         };
-        let profiles = app.description.profiles.iter();
-        let needs: Vec<Need> = profiles.filter_map(waiting).collect();
-        let first = needs.first()?;
+        self.not_served(app)
+            .or_else(|| contradiction(&app.description, &need))
+            .or_else(|| no_worker(self.state))
+            .or_else(|| never_fits(self.state, &need))
+            .or_else(|| self.no_room(&need))
+            .or_else(fits)
+    }
+
+    /// Why no executor at all is placed for `app`, whatever it asks for.
+    fn not_served(&self, app: &Application) -> Option<String> {
         if !self.state.is_app_confirmed(app) {
             return Some("its client has not answered the new leader yet".to_owned());
         }
-        if app.retries_exhausted() {
-            return Some(format!(
+        app.retries_exhausted().then(|| {
+            format!(
                 "its executors failed {} times in a row and its limit is {}: it gets no more",
                 app.retries, app.description.max_executor_retries
-            ));
-        }
-        let fits = || {
-            let at = self.rooms.iter().position(|room| room.fits(first))?;
-            Some(self.fits_on(at))
-        };
-        contradiction(&app.description)
-            .or_else(|| no_worker(self.state))
-            .or_else(|| needs.iter().find_map(|need| never_fits(self.state, need)))
-            .or_else(|| needs.iter().find_map(|need| self.no_room(need)))
-            .or_else(fits)
+            )
+        })
     }
 
     fn fits_on(&self, at: usize) -> String {
@@ -177,10 +202,8 @@ pub fn never_fits_driver(state: &ClusterState, driver: &DriverDescription) -> Op
 /// For the answer to a registration: why some executor that the application asks for can never be
 /// placed. `None` if all can, or if no worker is ALIVE.
 pub fn never_fits_executor(state: &ClusterState, app: &ApplicationDescription) -> Option<String> {
-    contradiction(app).or_else(|| {
-        let needs = app.profiles.values().map(|r| Need::of_executor(&r.profile));
-        needs.into_iter().find_map(|need| never_fits(state, &need))
-    })
+    let mut needs = app.profiles.values().map(|r| Need::of_executor(&r.profile));
+    needs.find_map(|need| contradiction(app, &need).or_else(|| never_fits(state, &need)))
 }
 
 /// Whether the application gets another executor of this profile as soon as there is room.
@@ -194,11 +217,9 @@ fn wants_more(app: &Application, number: u32, request: &ProfileRequest) -> bool 
     below_target && fits_its_limit && (has_limit || live == 0)
 }
 
-/// A description that no cluster could serve: below `max_cores`, no executor is possible.
-fn contradiction(app: &ApplicationDescription) -> Option<String> {
-    let max = app.max_cores?;
-    let mut steps = app.profiles.values().map(|r| Need::of_executor(&r.profile));
-    let need = steps.find(|need| need.cores > max)?;
+/// A description that no cluster could serve: below `max_cores`, no such executor is possible.
+fn contradiction(app: &ApplicationDescription, need: &Need) -> Option<String> {
+    let max = app.max_cores.filter(|max| need.cores > *max)?;
     Some(format!(
         "one executor takes {}, more than the {max} that all its executors may take together",
         cores(need.cores)

@@ -1,10 +1,12 @@
 //! Applications' sessions: their lease, their answer to a new leader, their executor table.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use vesta_core::{Application, ClusterState, Command};
-use vesta_proto::application::{Ended, Executor, Executors, MasterChanged, to_application};
+use vesta_core::{Application, ClusterState, Command, plan};
+use vesta_proto::application::{
+    Addresses, Ended, Executor, Executors, MasterChanged, ProfileState, to_application,
+};
 use vesta_types::{AppId, Epoch};
 
 use super::{Leader, Output, Pending, SessionId};
@@ -218,13 +220,34 @@ fn table(
                     .to_string()
             })
             .unwrap_or_default(),
+        named: addresses(&executor.booking.named),
     });
+    let reasons = plan::Reasons::of(state, policy);
+    let profiles = app.description.profiles.iter();
     Executors {
         epoch: epoch.0,
         index: 0,
         executors: executors.collect(),
         state: app.state.to_string(),
-        waiting_because: vesta_core::plan::why_application(state, policy, app).unwrap_or_default(),
+        waiting_because: reasons.application(app).unwrap_or_default(),
         retries: app.retries,
+        profiles: profiles
+            .map(|(number, request)| ProfileState {
+                id: *number,
+                target: request.target,
+                live: app.live_of(*number),
+                waiting_because: reasons.profile(app, *number).unwrap_or_default(),
+            })
+            .collect(),
     }
+}
+
+fn addresses(named: &BTreeMap<String, BTreeSet<String>>) -> HashMap<String, Addresses> {
+    let of = |addresses: &BTreeSet<String>| Addresses {
+        addresses: addresses.iter().cloned().collect(),
+    };
+    named
+        .iter()
+        .map(|(name, addresses)| (name.clone(), of(addresses)))
+        .collect()
 }

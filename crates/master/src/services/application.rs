@@ -12,8 +12,8 @@ use vesta_core::{Answer, Request as Body, plan};
 use vesta_proto::application::application_client::ApplicationClient;
 use vesta_proto::application::application_server::Application;
 use vesta_proto::application::{
-    Done, FromApplication, KillExecutorsRequest, RegisterReply, RegisterRequest, SetTargetRequest,
-    ToApplication, UnregisterRequest, from_application, to_application,
+    AddProfileRequest, Done, FromApplication, KillExecutorsRequest, RegisterReply, RegisterRequest,
+    SetTargetRequest, ToApplication, UnregisterRequest, from_application, to_application,
 };
 use vesta_proto::{application_convert, checks};
 use vesta_types::limits::MESSAGE_BYTES_MAX;
@@ -84,6 +84,12 @@ impl ApplicationService {
         .await
     }
 
+    async fn add_profile_here(&self, request: AddProfileRequest) -> Result<Response<Done>, Status> {
+        let (key, app, wanted) =
+            application_convert::add_profile(request).map_err(|error| status::invalid(&error))?;
+        self.done(key, Body::AddProfile { app, wanted }).await
+    }
+
     async fn kill_here(&self, request: KillExecutorsRequest) -> Result<Response<Done>, Status> {
         let (key, app, executors) = application_convert::kill_executors(request)
             .map_err(|error| status::invalid(&error))?;
@@ -129,6 +135,14 @@ impl Application for ApplicationService {
     ) -> Result<Response<Done>, Status> {
         here_or_leader!(self.0, request, ApplicationClient, set_target, |it| self
             .set_target_here(it))
+    }
+
+    async fn add_profile(
+        &self,
+        request: Request<AddProfileRequest>,
+    ) -> Result<Response<Done>, Status> {
+        here_or_leader!(self.0, request, ApplicationClient, add_profile, |it| self
+            .add_profile_here(it))
     }
 
     async fn kill_executors(

@@ -18,7 +18,8 @@ use vesta_proto::{checks, client_convert};
 use vesta_types::limits::{MESSAGE_BYTES_MAX, TEXT_BYTES_MAX};
 
 use super::forward::{Route, here_or_leader};
-use super::{logs, masters, status, views};
+use super::views::{self, Views};
+use super::{logs, masters, status};
 use crate::context::Context;
 
 /// Objects in one list, the newest, unless the client asks for fewer.
@@ -190,7 +191,7 @@ impl Client for ClientService {
         let state = self.0.shared.state();
         let driver = state.drivers.get(&id);
         let driver = driver.ok_or_else(|| unknown(&id, "driver", &read))?;
-        let driver = views::driver(&state, &self.0.config.policy, driver);
+        let driver = Views::of(&state, &self.0.config.policy).driver(driver);
         Ok(Response::new(GetDriverReply {
             driver: Some(driver),
             read: Some(read),
@@ -207,7 +208,7 @@ impl Client for ClientService {
         let state = self.0.shared.state();
         let app = state.applications.get(&id);
         let app = app.ok_or_else(|| unknown(&id, "application", &read))?;
-        let application = views::application(&state, &self.0.config.policy, app);
+        let application = Views::of(&state, &self.0.config.policy).application(app);
         Ok(Response::new(GetApplicationReply {
             application: Some(application),
             read: Some(read),
@@ -228,8 +229,9 @@ impl Client for ClientService {
                 .rev()
                 .filter(|it| request.ended || !it.state.is_final())
         };
+        let views = Views::of(&state, &self.0.config.policy);
         let drivers = wanted().take(limit(&request)).map(|it| {
-            let mut driver = views::driver(&state, &self.0.config.policy, it);
+            let mut driver = views.driver(it);
             cut(&mut driver.command);
             driver
         });
@@ -254,8 +256,9 @@ impl Client for ClientService {
                 .rev()
                 .filter(|it| request.ended || !it.state.is_final())
         };
+        let views = Views::of(&state, &self.0.config.policy);
         let applications = wanted().take(limit(&request)).map(|it| {
-            let mut application = views::application(&state, &self.0.config.policy, it);
+            let mut application = views.application(it);
             application.executors.retain(|executor| !executor.ended);
             application
         });

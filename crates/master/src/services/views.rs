@@ -1,92 +1,138 @@
 //! The state as clients see it.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use vesta_core::plan::Reasons;
 use vesta_core::state::{Application, ClusterState, Driver, Executor, Worker};
-use vesta_core::{FailoverReport, Outcome, Policy, plan};
+use vesta_core::{FailoverReport, Outcome, Policy};
 use vesta_proto::client;
-use vesta_types::{InstanceId, Timestamp};
+use vesta_types::{AppId, DriverId, InstanceId, Timestamp};
 
 use crate::leader::WorkerGlance;
 
-/// A driver.
-pub fn driver(state: &ClusterState, policy: &Policy, driver: &Driver) -> client::Driver {
-    let description = &driver.description;
-    let launch = &description.launch;
-    let command: Vec<&str> = std::iter::once(&launch.program)
-        .chain(&launch.args)
-        .map(String::as_str)
-        .collect();
-    let instance = state
-        .cluster
-        .filter(|_| driver.attempt > 0)
-        .map(|cluster| InstanceId::driver(cluster, driver.id.clone(), driver.attempt));
-    let last = driver.last_placement.as_ref();
-    let placement = driver.placement.as_ref();
-    let placement = placement.or_else(|| last.filter(|_| driver.state.is_final()));
-    let applications = state.applications.values().filter(|app| {
-        app.description
-            .owner
-            .as_ref()
-            .is_some_and(|owner| owner.driver == driver.id)
-    });
-    client::Driver {
-        id: driver.id.to_string(),
-        name: description.name.clone(),
-        state: state.show_driver(driver).to_owned(),
-        attempt: driver.attempt,
-        restart: placement.map_or(0, |placement| placement.restart),
-        worker_id: text(driver.last_worker.as_ref()),
-        cores: description.cores,
-        memory_mib: description.memory_mib,
-        supervise: description.supervise,
-        waiting_because: plan::why_driver(state, policy, driver).unwrap_or_default(),
-        exit_code: driver.exit.as_ref().and_then(|exit| exit.code),
-        message: driver.message.clone(),
-        submitted_ms: driver.submitted.0,
-        started_ms: millis(placement.and_then(|placement| placement.started)),
-        ended_ms: millis(driver.ended),
-        kill_requested: driver.kill_requested,
-        ended: driver.state.is_final(),
-        command: command.join(" "),
-        instance_id: text(instance.as_ref()),
-        pid: placement
-            .and_then(|placement| placement.pid)
-            .unwrap_or_default(),
-        applications: applications.map(|app| app.id.to_string()).collect(),
+/// Drivers and applications as of one state. Made once for a list: what holds for all of them is looked
+/// up once.
+pub struct Views<'a> {
+    state: &'a ClusterState,
+    reasons: Reasons<'a>,
+    applications_of: BTreeMap<&'a DriverId, Vec<&'a AppId>>,
+}
+
+impl<'a> Views<'a> {
+    /// Looks at `state`; `policy` is what the leader plans with.
+    pub fn of(state: &'a ClusterState, policy: &Policy) -> Views<'a> {
+        let mut applications_of: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for app in state.applications.values() {
+            if let Some(owner) = &app.description.owner {
+                let of = applications_of.entry(&owner.driver).or_default();
+                of.push(&app.id);
+            }
+        }
+        Views {
+            state,
+            reasons: Reasons::of(state, policy),
+            applications_of,
+        }
+    }
+
+    /// A driver.
+    pub fn driver(&self, driver: &Driver) -> client::Driver {
+        let state = self.state;
+        let description = &driver.description;
+        let launch = &description.launch;
+        let command: Vec<&str> = std::iter::once(&launch.program)
+            .chain(&launch.args)
+            .map(String::as_str)
+            .collect();
+        let instance = state
+            .cluster
+            .filter(|_| driver.attempt > 0)
+            .map(|cluster| InstanceId::driver(cluster, driver.id.clone(), driver.attempt));
+        let last = driver.last_placement.as_ref();
+        let placement = driver.placement.as_ref();
+        let placement = placement.or_else(|| last.filter(|_| driver.state.is_final()));
+        let applications = self.applications_of.get(&driver.id).into_iter().flatten();
+        client::Driver {
+            id: driver.id.to_string(),
+            name: description.name.clone(),
+            state: state.show_driver(driver).to_owned(),
+            attempt: driver.attempt,
+            restart: placement.map_or(0, |placement| placement.restart),
+            worker_id: text(driver.last_worker.as_ref()),
+            cores: description.cores,
+            memory_mib: description.memory_mib,
+            supervise: description.supervise,
+            waiting_because: self.reasons.driver(driver).unwrap_or_default(),
+            exit_code: driver.exit.as_ref().and_then(|exit| exit.code),
+            message: driver.message.clone(),
+            submitted_ms: driver.submitted.0,
+            started_ms: millis(placement.and_then(|placement| placement.started)),
+            ended_ms: millis(driver.ended),
+            kill_requested: driver.kill_requested,
+            ended: driver.state.is_final(),
+            command: command.join(" "),
+            instance_id: text(instance.as_ref()),
+            pid: placement
+                .and_then(|placement| placement.pid)
+                .unwrap_or_default(),
+            applications: applications.map(ToString::to_string).collect(),
+            named: description.named.clone().into_iter().collect(),
+            addresses: placement.map_or_else(HashMap::new, |p| addresses(&p.booking.named)),
+        }
+    }
+
+    /// An application with its executors.
+    pub fn application(&self, app: &Application) -> client::Application {
+        let state = self.state;
+        let description = &app.description;
+        let default = description.profiles.values().next();
+        let executors = app.executors.values().chain(app.ended_executors.values());
+        let profiles = description.profiles.iter();
+        client::Application {
+            id: app.id.to_string(),
+            name: description.name.clone(),
+            state: state.show_application(app).to_owned(),
+            driver_id: text(description.owner.as_ref().map(|owner| &owner.driver)),
+            cores: app.cores_held(),
+            max_cores: description.max_cores,
+            executor_target: default.and_then(|request| request.target),
+            executor_cores: default
+                .and_then(|request| request.profile.cores)
+                .unwrap_or_default(),
+            executor_memory_mib: default.map_or(0, |request| request.profile.memory_mib),
+            executors: executors.map(|it| executor(state, app, it)).collect(),
+            waiting_because: self.reasons.application(app).unwrap_or_default(),
+            retries: app.retries,
+            message: app.message.clone(),
+            submitted_ms: app.submitted.0,
+            ended_ms: millis(app.ended),
+            ended: app.state.is_final(),
+            ui_url: description.ui_url.clone(),
+            live_executors: count(app.executors.len()),
+            ended_executors: app.ended_executors_total,
+            profiles: profiles
+                .map(|(number, request)| client::Profile {
+                    id: *number,
+                    target: request.target,
+                    cores: request.profile.cores.unwrap_or_default(),
+                    memory_mib: request.profile.memory_mib,
+                    named: request.profile.named.clone().into_iter().collect(),
+                    live: app.live_of(*number),
+                    waiting_because: self.reasons.profile(app, *number).unwrap_or_default(),
+                })
+                .collect(),
+        }
     }
 }
 
-/// An application with its executors.
-pub fn application(
-    state: &ClusterState,
-    policy: &Policy,
-    app: &Application,
-) -> client::Application {
-    let description = &app.description;
-    let default = description.profiles.values().next();
-    let executors = app.executors.values().chain(app.ended_executors.values());
-    client::Application {
-        id: app.id.to_string(),
-        name: description.name.clone(),
-        state: state.show_application(app).to_owned(),
-        driver_id: text(description.owner.as_ref().map(|owner| &owner.driver)),
-        cores: app.cores_held(),
-        max_cores: description.max_cores,
-        executor_target: default.and_then(|request| request.target),
-        executor_cores: default
-            .and_then(|request| request.profile.cores)
-            .unwrap_or_default(),
-        executor_memory_mib: default.map_or(0, |request| request.profile.memory_mib),
-        executors: executors.map(|it| executor(state, app, it)).collect(),
-        waiting_because: plan::why_application(state, policy, app).unwrap_or_default(),
-        retries: app.retries,
-        message: app.message.clone(),
-        submitted_ms: app.submitted.0,
-        ended_ms: millis(app.ended),
-        ended: app.state.is_final(),
-        ui_url: description.ui_url.clone(),
-        live_executors: count(app.executors.len()),
-        ended_executors: app.ended_executors_total,
-    }
+fn addresses(named: &BTreeMap<String, BTreeSet<String>>) -> HashMap<String, client::Addresses> {
+    let of = |addresses: &BTreeSet<String>| client::Addresses {
+        addresses: addresses.iter().cloned().collect(),
+    };
+    named
+        .iter()
+        .map(|(name, addresses)| (name.clone(), of(addresses)))
+        .collect()
 }
 
 fn executor(state: &ClusterState, app: &Application, executor: &Executor) -> client::Executor {
@@ -105,6 +151,7 @@ fn executor(state: &ClusterState, app: &Application, executor: &Executor) -> cli
         exit_code: executor.exit.as_ref().and_then(|exit| exit.code),
         message: executor.message.clone(),
         ended: executor.state.is_final(),
+        addresses: addresses(&executor.booking.named),
     }
 }
 
@@ -134,6 +181,8 @@ pub fn worker(
         containment: worker.description.containment.to_string(),
         suspect: glance.is_some_and(|glance| glance.suspect),
         stale_orders_refused: glance.map_or(0, |glance| glance.stale_orders),
+        addresses: addresses(&description.capacity.named),
+        addresses_used: addresses(&worker.booked.named),
     }
 }
 

@@ -130,7 +130,7 @@ fn every_value_that_can_t_be_taken_is_refused_by_name() {
         (
             "profiles.named",
             with_profile(|p| {
-                p.named = (0..=NAMED_RESOURCES_MAX)
+                p.named = (0..=checks::NAMED_RESOURCES_MAX)
                     .map(|n| (format!("r{n}"), 1))
                     .collect();
             }),

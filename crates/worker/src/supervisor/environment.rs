@@ -87,6 +87,10 @@ fn own_variables(
     set("VESTA_HOST", order.host.clone());
     set("VESTA_CORES", run.booking.cores.to_string());
     set("VESTA_MEMORY_MIB", run.booking.memory_mib.to_string());
+    // As Spark does, the addresses are told and nothing is hidden from the process: what they mean, and
+    // which variable of a vendor they belong into, its program knows.
+    let named = serde_json::to_string(&run.booking.named).expect("a map of texts is JSON");
+    set("VESTA_RESOURCES", named);
     match &run.instance.work {
         Work::Driver { driver, attempt } => {
             set("VESTA_DRIVER_ID", driver.to_string());

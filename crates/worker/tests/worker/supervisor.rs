@@ -328,6 +328,8 @@ fn a_driver_gets_its_jar_its_variables_and_nothing_of_the_agent_s_environment() 
         memory_mib: 300,
     });
     order.run.total_executor_cores = Some(9);
+    let gpus = ["0", "3"].map(str::to_owned).into();
+    order.run.booking.named.insert("gpu".into(), gpus);
     let case = Case::new(&order);
     fs::write(
         case.root.path().join("members.json"),
@@ -369,6 +371,7 @@ fn a_driver_gets_its_jar_its_variables_and_nothing_of_the_agent_s_environment() 
         "VESTA_EXECUTOR_CORES=3",
         "VESTA_EXECUTOR_MEMORY_MIB=300",
         "VESTA_TOTAL_EXECUTOR_CORES=9",
+        r#"VESTA_RESOURCES={"gpu":["0","3"]}"#,
     ] {
         assert!(
             environment.iter().any(|line| line == wanted),

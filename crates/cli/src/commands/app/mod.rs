@@ -2,6 +2,7 @@
 
 mod tally;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -66,6 +67,10 @@ pub struct Run {
     /// Memory of each, with its unit; booked, not enforced.
     #[arg(long, value_name = "MEMORY", default_value = "1g", value_parser = units::memory, allow_hyphen_values = true)]
     pub executor_memory: u64,
+    /// Addresses of a named resource that each takes on its worker, as in gpu=1: they are in its
+    /// VESTA_RESOURCES, as JSON; may be repeated.
+    #[arg(long, value_name = "NAME=N", value_parser = units::resource)]
+    pub executor_resource: Vec<(String, u32)>,
     /// The most cores that they may take together. [default: no limit]
     #[arg(long, value_name = "N", value_parser = units::cores, allow_hyphen_values = true)]
     pub max_cores: Option<u32>,
@@ -151,6 +156,7 @@ impl Run {
     /// `Usage`, with both values.
     fn check(&self) -> Result<(), Failure> {
         self.process.program_and_arguments()?;
+        self.resources()?;
         match self.max_cores {
             Some(most) if most < self.executor_cores => Err(Failure::Usage(format!(
                 "--max-cores {most} is less than --executor-cores {}: not one executor would fit",
@@ -158,6 +164,10 @@ impl Run {
             ))),
             _ => Ok(()),
         }
+    }
+
+    fn resources(&self) -> Result<BTreeMap<String, u32>, Failure> {
+        units::resources("--executor-resource", &self.executor_resource).map_err(Failure::Usage)
     }
 }
 
@@ -204,6 +214,7 @@ fn builder(args: &Run) -> Result<ApplicationBuilder, Failure> {
             .max_cores(args.max_cores)
             .executor_cores(Some(args.executor_cores))
             .executor_memory_mib(args.executor_memory)
+            .executor_named(args.resources()?)
             .target(Some(args.executors))
             .run_to_completion(true)
             .max_executor_retries(args.retries)

@@ -203,3 +203,37 @@ fn a_long_word_of_a_client_is_cut() {
     cluster.ask(request).unwrap();
     assert!(cluster.app(&app).message.len() <= 1_024);
 }
+
+#[test]
+fn a_profile_is_added_once_and_never_changes() {
+    let mut cluster = Cluster::with_workers(1);
+    let mut description = application(None);
+    description.max_cores = Some(4);
+    let app = cluster.register_as(description);
+    let add = |id, cores, target| Request::AddProfile {
+        app: app.clone(),
+        wanted: ProfileRequest {
+            profile: ResourceProfile {
+                id,
+                cores: Some(cores),
+                memory_mib: 64,
+                named: Default::default(),
+            },
+            target,
+        },
+    };
+    assert_eq!(cluster.ask(add(1, 2, Some(3))), Ok(Answer::Done));
+    assert_eq!(cluster.ask(add(1, 2, Some(1))), Ok(Answer::Done));
+    let known = &cluster.app(&app).description.profiles[&1];
+    assert_eq!(known.target, Some(1), "the same again sets its target");
+    for (id, cores) in [(1, 1), (0, 2), (2, 5), (2, 0)] {
+        assert_rejected(cluster.ask(add(id, cores, None)), RejectCode::Invalid);
+    }
+    assert_eq!(cluster.app(&app).description.profiles.len(), 2);
+    for id in 2..32 {
+        cluster.ask(add(id, 1, Some(0))).unwrap();
+    }
+    assert_rejected(cluster.ask(add(32, 1, None)), RejectCode::Invalid);
+    cluster.expire(&app).unwrap();
+    assert_rejected(cluster.ask(add(1, 2, None)), RejectCode::State);
+}

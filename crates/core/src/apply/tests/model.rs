@@ -1,7 +1,7 @@
 //! A deliberately naive model of the state: flat lists, and sums made anew each time. No queue, no set
 //! kept on both sides, no booking: what the real state keeps, this one counts.
 //!
-//! Workers have 8 cores; everything placed has 1, so cores are all that can run out.
+//! Workers have 8 cores and gpus 0 and 1; everything placed has 1 core and, if it asks for one, a gpu.
 
 use vesta_types::{ApplicationState, DriverState, ExecutorState, WorkerState};
 
@@ -43,6 +43,8 @@ pub(super) struct ModelDriver {
     pub seen: bool,
     pub restart: u32,
     pub killing: bool,
+    pub wants_gpu: bool,
+    pub gpu: Option<u8>,
 }
 
 #[derive(Clone, Debug)]
@@ -50,6 +52,7 @@ pub(super) struct ModelApp {
     pub owner: Option<(usize, u32, u32)>,
     pub over: Option<ApplicationState>,
     pub confirmed: u64,
+    pub wants_gpu: bool,
     pub target: Option<u32>,
     pub retries: u32,
     pub executors: Vec<ModelExecutor>,
@@ -61,6 +64,7 @@ pub(super) struct ModelExecutor {
     pub state: ExecutorState,
     pub seen: bool,
     pub killing: bool,
+    pub gpu: Option<u8>,
 }
 
 /// The whole of it. Drivers, applications and executors are known by their numbers.
@@ -102,6 +106,19 @@ impl Model {
             + executors
                 .filter(|e| e.on == n && !e.state.is_final())
                 .count()
+    }
+
+    /// The gpus of a worker that something holds, one entry for each holder.
+    pub(super) fn gpus_held(&self, n: u16) -> Vec<u8> {
+        let drivers = self.drivers.iter().filter(|driver| driver.on == Some(n));
+        let executors = self.apps.iter().flat_map(|app| &app.executors);
+        let executors = executors.filter(|e| e.on == n && !e.state.is_final());
+        let mut held: Vec<u8> = drivers
+            .filter_map(|driver| driver.gpu)
+            .chain(executors.filter_map(|e| e.gpu))
+            .collect();
+        held.sort_unstable();
+        held
     }
 
     pub(super) fn live(&self, app: usize) -> Vec<usize> {
@@ -234,6 +251,7 @@ impl Model {
         driver.state = to;
         if to != DriverState::Running {
             (driver.on, driver.seen, driver.restart) = (None, false, 0);
+            driver.gpu = None;
             let apps = match to {
                 DriverState::Finished => ApplicationState::Finished,
                 DriverState::Killed => ApplicationState::Killed,
@@ -332,7 +350,7 @@ impl Model {
         }
     }
 
-    pub(super) fn submit(&mut self, supervise: bool) {
+    pub(super) fn submit(&mut self, supervise: bool, wants_gpu: bool) {
         let state = DriverState::Submitted;
         let (attempt, on, seen, restart, killing) = (0, None, false, 0, false);
         self.drivers.push(ModelDriver {
@@ -343,6 +361,8 @@ impl Model {
             seen,
             restart,
             killing,
+            wants_gpu,
+            gpu: None,
         });
     }
 
@@ -354,7 +374,7 @@ impl Model {
         }
     }
 
-    pub(super) fn register(&mut self, owner: Option<(usize, u32, u32)>) -> bool {
+    pub(super) fn register(&mut self, owner: Option<(usize, u32, u32)>, wants_gpu: bool) -> bool {
         let current = owner.is_none_or(|(id, attempt, restart)| {
             let driver = self.drivers.get(id);
             driver.is_some_and(|driver| {
@@ -368,6 +388,7 @@ impl Model {
                 owner,
                 over,
                 confirmed,
+                wants_gpu,
                 target,
                 retries,
                 executors,
@@ -376,22 +397,37 @@ impl Model {
         current
     }
 
-    fn has_room(&self, n: u16, life: u16) -> bool {
-        self.is_there(n) && self.worker(n).unwrap().life == life && self.held(n) < 8
+    fn has_room(&self, n: u16, life: u16, gpu: Option<u8>) -> bool {
+        let gpu_free = gpu.is_none_or(|gpu| gpu < 2 && !self.gpus_held(n).contains(&gpu));
+        self.is_there(n) && self.worker(n).unwrap().life == life && self.held(n) < 8 && gpu_free
     }
 
-    pub(super) fn place_driver(&mut self, id: usize, attempt: u32, n: u16, life: u16) -> bool {
+    pub(super) fn place_driver(
+        &mut self,
+        id: usize,
+        attempt: u32,
+        gpu: Option<u8>,
+        (n, life): (u16, u16),
+    ) -> bool {
         let driver = &self.drivers[id];
-        let fits =
-            driver.state.is_waiting() && attempt == driver.attempt + 1 && self.has_room(n, life);
+        let fits = driver.state.is_waiting()
+            && attempt == driver.attempt + 1
+            && driver.wants_gpu == gpu.is_some()
+            && self.has_room(n, life, gpu);
         if fits {
             let driver = &mut self.drivers[id];
             (driver.state, driver.attempt, driver.on) = (DriverState::Running, attempt, Some(n));
+            driver.gpu = gpu;
         }
         fits
     }
 
-    pub(super) fn place_executor(&mut self, app: usize, n: u16, life: u16) -> bool {
+    pub(super) fn place_executor(
+        &mut self,
+        app: usize,
+        gpu: Option<u8>,
+        (n, life): (u16, u16),
+    ) -> bool {
         let of = &self.apps[app];
         let live = self.live(app).len();
         let fits = of.over.is_none()
@@ -399,7 +435,8 @@ impl Model {
             && of.retries < MAX_RETRIES
             && live < MAX_CORES
             && of.target.is_none_or(|target| live < target as usize)
-            && self.has_room(n, life);
+            && of.wants_gpu == gpu.is_some()
+            && self.has_room(n, life, gpu);
         if fits {
             let state = ExecutorState::Launching;
             let executor = ModelExecutor {
@@ -407,6 +444,7 @@ impl Model {
                 state,
                 seen: false,
                 killing: false,
+                gpu,
             };
             self.apps[app].executors.push(executor);
         }

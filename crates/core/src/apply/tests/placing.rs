@@ -246,6 +246,86 @@ fn a_gpu_has_one_owner_and_an_executor_has_as_many_as_its_profile_says() {
 }
 
 #[test]
+fn a_driver_holds_the_addresses_that_it_asked_for_until_its_end_is_committed() {
+    let mut cluster = Cluster::with_workers(1);
+    let mut wants = driver(false);
+    wants.named = BTreeMap::from([("gpu".to_owned(), 2)]);
+    let first = cluster.submit_as(wants.clone());
+    let second = cluster.submit_as(wants);
+    let with = |cluster: &Cluster, id, addresses: &[&str]| {
+        let mut placement = cluster.driver_placement(id, 0);
+        if let Placement::Driver { named, .. } = &mut placement {
+            let addresses = addresses.iter().map(|a| (*a).to_owned()).collect();
+            *named = BTreeMap::from([("gpu".to_owned(), addresses)]);
+        }
+        vec![placement]
+    };
+    for wrong in [&[][..], &["0"], &["0", "7"]] {
+        let plan = with(&cluster, &first, wrong);
+        assert_eq!(cluster.place(plan), (0, 1), "{wrong:?}");
+    }
+    let plan = with(&cluster, &first, &["0", "1"]);
+    assert_eq!(cluster.place(plan), (1, 0));
+    let instance = cluster.instance(&first);
+    cluster.kill(&first).unwrap();
+    let plan = with(&cluster, &second, &["0", "1"]);
+    assert_eq!(cluster.place(plan.clone()), (0, 1), "the kill is no end");
+    cluster.report(0, &[killed(&instance)]);
+    assert_eq!(cluster.place(plan), (1, 0));
+}
+
+#[test]
+fn a_worker_may_register_fewer_addresses_only_once_nothing_holds_the_others() {
+    let mut cluster = Cluster::with_workers(1);
+    let mut wants = driver(false);
+    wants.named = BTreeMap::from([("gpu".to_owned(), 1)]);
+    let id = cluster.submit_as(wants);
+    let mut placement = cluster.driver_placement(&id, 0);
+    if let Placement::Driver { named, .. } = &mut placement {
+        named.insert("gpu".to_owned(), ["1".to_owned()].into());
+    }
+    assert_eq!(cluster.place(vec![placement]), (1, 0));
+    let with = |addresses: &[&str]| {
+        let mut worker = worker(0, 0);
+        let addresses = addresses.iter().map(|a| (*a).to_owned()).collect();
+        worker.capacity.named.insert("gpu".to_owned(), addresses);
+        worker
+    };
+    let instance = cluster.instance(&id);
+    match cluster.attach_as(with(&["0"]), &[runs(&instance)]) {
+        Err(refused) => assert!(refused.message.contains("gpu 1)"), "{refused}"),
+        Ok(answer) => panic!("{answer:?}"),
+    }
+    cluster.attach_as(with(&["1"]), &[runs(&instance)]).unwrap();
+    let ended = [exited(&instance, 0)];
+    cluster.attach_as(with(&[]), &ended).unwrap();
+    assert!(cluster.worker(0).booked.named.is_empty());
+}
+
+#[test]
+fn each_profile_has_a_target_of_its_own_and_max_cores_is_for_all_of_them() {
+    let mut cluster = Cluster::with_workers(1);
+    let mut description = application(None);
+    description.max_cores = Some(4);
+    let mut second = description.profiles[&0].clone();
+    (second.profile.id, second.profile.cores, second.target) = (3, Some(2), Some(1));
+    description.profiles.get_mut(&0).unwrap().target = Some(5);
+    description.profiles.insert(3, second);
+    let app = cluster.register_as(description);
+    let of = |cluster: &Cluster, number, size| {
+        let mut placement = cluster.executor_placement(&app, 0);
+        if let Placement::Executor { cores, profile, .. } = &mut placement {
+            (*cores, *profile) = (size, number);
+        }
+        placement
+    };
+    let plan = vec![of(&cluster, 3, 2); 2];
+    assert_eq!(cluster.place(plan), (1, 1), "its target is 1");
+    let plan = vec![of(&cluster, 0, 1); 3];
+    assert_eq!(cluster.place(plan), (2, 1), "4 cores in all");
+}
+
+#[test]
 fn round_robin_goes_on_where_the_plan_says() {
     let mut cluster = Cluster::with_workers(2);
     let epoch = cluster.epoch();

@@ -1,6 +1,8 @@
 //! Random histories, with leader changes, stale decisions and garbage anywhere, held against a naive
 //! model; and every history replayed, from its beginning and from a snapshot.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use vesta_types::{
@@ -27,12 +29,15 @@ enum Event {
     Attach(u16, bool, Vec<Said>),
     Report(u16, Vec<Said>),
     Lose(u16),
-    Submit(bool),
+    /// Whether it is supervised, and whether it wants a gpu.
+    Submit(bool, bool),
     Kill(usize),
-    /// A driver: which, how far off its attempt, where, and whether planned with another incarnation.
-    PlaceDriver(usize, u32, u16, bool),
-    PlaceExecutors(usize, u16, usize),
-    Register(Option<(usize, u32)>),
+    /// A driver: which, how far off its attempt, where, whether planned with another incarnation, and
+    /// with which gpu.
+    PlaceDriver(usize, u32, u16, bool, Option<u8>),
+    PlaceExecutors(usize, u16, usize, Option<u8>),
+    /// Of which run of a driver, and whether its executors want a gpu each.
+    Register(Option<(usize, u32)>, bool),
     Target(usize, u32),
     KillExecutor(usize, u32),
     End(usize, u8),
@@ -48,6 +53,21 @@ fn says() -> impl Strategy<Value = Vec<Said>> {
     prop::collection::vec((any::<bool>(), 0..6usize, 0..8usize, 0..9u8), 0..6)
 }
 
+/// Mostly none; 2 is one that no worker has.
+fn gpu() -> impl Strategy<Value = Option<u8>> {
+    prop::option::weighted(0.3, prop_oneof![8 => 0..2u8, 1 => Just(2)])
+}
+
+/// How a gpu is asked for, and named in a placement.
+fn wants_gpu(gpu: bool) -> BTreeMap<String, u32> {
+    gpu.then(|| ("gpu".to_owned(), 1)).into_iter().collect()
+}
+
+fn named(gpu: Option<u8>) -> BTreeMap<String, BTreeSet<String>> {
+    let addresses = |gpu: u8| ("gpu".to_owned(), [gpu.to_string()].into());
+    gpu.map(addresses).into_iter().collect()
+}
+
 fn event() -> impl Strategy<Value = Event> {
     let n = || 0..WORKERS;
     prop_oneof![
@@ -56,13 +76,15 @@ fn event() -> impl Strategy<Value = Event> {
         10 => (n(), prop::bool::weighted(0.15), says()).prop_map(|(n, l, s)| Event::Attach(n, l, s)),
         14 => (n(), says()).prop_map(|(n, s)| Event::Report(n, s)),
         2 => n().prop_map(Event::Lose),
-        8 => any::<bool>().prop_map(Event::Submit),
+        8 => (any::<bool>(), gpu()).prop_map(|(s, g)| Event::Submit(s, g.is_some())),
         2 => (0..9usize).prop_map(Event::Kill),
         12 => (0..9usize, prop_oneof![8 => Just(1u32), 1 => Just(0), 1 => Just(2)], n(),
-               prop::bool::weighted(0.1))
-            .prop_map(|(d, a, n, l)| Event::PlaceDriver(d, a, n, l)),
-        14 => (0..6usize, n(), 1..5usize).prop_map(|(a, n, k)| Event::PlaceExecutors(a, n, k)),
-        4 => prop::option::of((0..9usize, 0..2u32)).prop_map(Event::Register),
+               prop::bool::weighted(0.1), gpu())
+            .prop_map(|(d, a, n, l, g)| Event::PlaceDriver(d, a, n, l, g)),
+        14 => (0..6usize, n(), 1..5usize, gpu())
+            .prop_map(|(a, n, k, g)| Event::PlaceExecutors(a, n, k, g)),
+        4 => (prop::option::of((0..9usize, 0..2u32)), gpu())
+            .prop_map(|(o, g)| Event::Register(o, g.is_some())),
         2 => (0..6usize, 0..5u32).prop_map(|(a, t)| Event::Target(a, t)),
         3 => (0..6usize, 0..8u32).prop_map(|(a, e)| Event::KillExecutor(a, e)),
         1 => (0..6usize, 0..4u8).prop_map(|(a, how)| Event::End(a, how)),
@@ -229,9 +251,11 @@ impl Pair {
                     self.model.lose(*n);
                 }
             }
-            Event::Submit(supervise) => {
-                self.real.submit(*supervise);
-                self.model.submit(*supervise);
+            Event::Submit(supervise, gpu) => {
+                let mut description = driver(*supervise);
+                description.named = wants_gpu(*gpu);
+                self.real.submit_as(description);
+                self.model.submit(*supervise, *gpu);
             }
             Event::Kill(n) => {
                 let known = self.model.drivers.len() > *n;
@@ -240,7 +264,7 @@ impl Pair {
                     self.model.kill(*n);
                 }
             }
-            Event::PlaceDriver(id, ahead, n, elsewhere) => {
+            Event::PlaceDriver(id, ahead, n, elsewhere, gpu) => {
                 let Some(driver) = self.model.drivers.get(*id) else {
                     return;
                 };
@@ -251,12 +275,13 @@ impl Pair {
                     attempt,
                     worker: worker_id(*n),
                     incarnation: incarnation(*n, life),
-                    named: Default::default(),
+                    named: named(*gpu),
                 };
                 let placed = self.real.place(vec![placement]) == (1, 0);
-                assert_eq!(placed, self.model.place_driver(*id, attempt, *n, life));
+                let held = self.model.place_driver(*id, attempt, *gpu, (*n, life));
+                assert_eq!(placed, held);
             }
-            Event::PlaceExecutors(app, n, times) => {
+            Event::PlaceExecutors(app, n, times, gpu) => {
                 if self.model.apps.len() <= *app {
                     return;
                 }
@@ -267,13 +292,14 @@ impl Pair {
                     worker: worker_id(*n),
                     incarnation: incarnation(*n, life),
                     cores: 1,
-                    named: Default::default(),
+                    named: named(*gpu),
                 };
                 let (placed, _) = self.real.place(vec![placement; *times]);
-                let held = (0..*times).filter(|_| self.model.place_executor(*app, *n, life));
+                let held =
+                    (0..*times).filter(|_| self.model.place_executor(*app, *gpu, (*n, life)));
                 assert_eq!(placed as usize, held.count());
             }
-            Event::Register(owner) => {
+            Event::Register(owner, gpu) => {
                 let owner = owner.map(|(id, restart)| {
                     let attempt = self
                         .model
@@ -289,9 +315,11 @@ impl Pair {
                 });
                 let mut description = application(run);
                 description.max_cores = Some(MAX_CORES as u32);
+                let profile = &mut description.profiles.get_mut(&0).unwrap().profile;
+                profile.named = wants_gpu(*gpu);
                 description.max_executor_retries = MAX_RETRIES as i32;
                 let reply = self.real.ask(Request::RegisterApplication { description });
-                assert_eq!(reply.is_ok(), self.model.register(owner));
+                assert_eq!(reply.is_ok(), self.model.register(owner, *gpu));
             }
             Event::Target(n, target) => {
                 let app = self.app_id(*n);
@@ -390,6 +418,9 @@ impl Pair {
             assert_eq!(worker.state, known.state);
             assert_eq!(worker.confirmed_epoch.0, known.confirmed);
             assert_eq!(worker.booked.cores as usize, model.held(known.n));
+            let booked = worker.booked.named.get("gpu").into_iter().flatten();
+            let held = model.gpus_held(known.n);
+            assert!(booked.eq(held.iter().map(u8::to_string).collect::<Vec<_>>().iter()));
         }
         for (n, known) in model.drivers.iter().enumerate() {
             let driver = self.real.driver(&self.driver_id(n));

@@ -81,6 +81,7 @@ pub(super) fn driver(supervise: bool) -> DriverDescription {
         conf: BTreeMap::new(),
         executor: None,
         total_executor_cores: None,
+        named: Default::default(),
     }
 }
 

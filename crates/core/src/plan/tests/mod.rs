@@ -129,6 +129,7 @@ fn submit(
             conf: BTreeMap::new(),
             executor: executor.map(|(cores, memory_mib)| ExecutorSize { cores, memory_mib }),
             total_executor_cores: None,
+            named: Default::default(),
         },
         key: key(),
         state: DriverState::Submitted,

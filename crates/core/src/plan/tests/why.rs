@@ -1,7 +1,7 @@
 //! What waits says why.
 
 use super::*;
-use crate::plan::{never_fits_driver, never_fits_executor, why_application, why_driver};
+use crate::plan::{Reasons, never_fits_driver, never_fits_executor, why_application, why_driver};
 
 fn why_of_driver(state: &ClusterState, driver: &DriverId) -> String {
     why_driver(state, &spread(), &state.drivers[driver]).expect("it waits")
@@ -189,5 +189,55 @@ fn a_submission_whose_executors_no_worker_could_hold_is_told_so() {
     assert_eq!(
         never_fits_driver(&state, &other.drivers[&id].description),
         None
+    );
+}
+
+#[test]
+fn an_application_says_of_each_of_its_profiles_what_it_waits_for() {
+    let mut state = cluster(&[(4, 4096)]);
+    let mut gpu = wants(Some(1), 256, Some(1));
+    gpu.profile.named = BTreeMap::from([("gpu".to_owned(), 1)]);
+    let profiles = vec![
+        wants(Some(1), 256, Some(2)),
+        wants(Some(3), 256, Some(1)),
+        gpu,
+    ];
+    let app = register(&mut state, None, profiles, None);
+    let placed = plan(&state, &spread());
+    book(&mut state, &placed);
+    let reasons = Reasons::of(&state, &spread());
+    let found = &state.applications[&app];
+    assert_eq!(reasons.profile(found, 0), None, "it has its two");
+    let lacks = "needs 3 cores on one worker, the largest free is 2 (worker-00000)";
+    assert_eq!(reasons.profile(found, 1).unwrap(), lacks);
+    let never = "no registered worker could ever hold it: needs 1 × gpu, the largest has 0";
+    assert_eq!(
+        why_of_app(&state, &app).unwrap(),
+        format!("profile 1: {lacks}; profile 2: {never}")
+    );
+}
+
+#[test]
+fn a_driver_that_wants_a_gpu_waits_for_one_and_gets_the_lowest() {
+    let mut state = cluster(&[(4, 4096)]);
+    add_worker(&mut state, 4, 4096, &["0", "1", "10"]);
+    let mut ids = Vec::new();
+    for count in [2, 1, 1] {
+        let id = submit(&mut state, 1, 512, None);
+        let driver = state.drivers.get_mut(&id).unwrap();
+        driver.description.named = BTreeMap::from([("gpu".to_owned(), count)]);
+        ids.push(id);
+    }
+    let placed = plan(&state, &spread());
+    book(&mut state, &placed);
+    let held = |id: &DriverId| {
+        let placement = state.drivers[id].placement.as_ref();
+        placement.map(|it| it.booking.named["gpu"].iter().cloned().collect::<Vec<_>>())
+    };
+    assert_eq!(held(&ids[0]).unwrap(), ["0", "1"]);
+    assert_eq!(held(&ids[1]).unwrap(), ["10"]);
+    assert_eq!(
+        why_of_driver(&state, &ids[2]),
+        "needs 1 × gpu on one worker, the largest free is 0"
     );
 }

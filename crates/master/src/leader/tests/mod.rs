@@ -161,6 +161,7 @@ impl Play {
             conf: BTreeMap::new(),
             executor: None,
             total_executor_cores: None,
+            named: Default::default(),
         };
         let request = Request::SubmitDriver { description };
         self.commit(Command::Client { key, request }).unwrap();

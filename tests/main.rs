@@ -6,6 +6,7 @@ mod cli;
 mod demo;
 mod failover;
 mod fencing;
+mod limits;
 mod proxy;
 mod scheduling;
 #[path = "../chaos/seven_scenarios.rs"]

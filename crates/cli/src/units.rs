@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use vesta_proto::checks::ADDRESSES_MAX;
 use vesta_proto::error::shown;
+use vesta_types::limits::ADDRESSES_MAX;
 use vesta_types::limits::{CORES_MAX, EXECUTOR_TARGET_MAX, MEMORY_MIB_MAX, NAME_BYTES_MAX};
 
 /// An amount of memory in Spark's units, such as `512m` or `4g`, in MiB; parts of a MiB count whole.
@@ -209,7 +209,7 @@ pub fn resource(text: &str) -> Result<(String, u32), String> {
         let found = shown(text);
         format!("{found} is not a resource and an amount of it, as in gpu=1")
     })?;
-    Ok((name, whole(&amount, 1..=ADDRESSES_MAX)?))
+    Ok((name, whole(&amount, 1..=ADDRESSES_MAX as u32)?))
 }
 
 /// The resources that flags named, each at most once.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 use tonic::transport::Channel;
 use tonic::{Code, Response, Status};
+use vesta_proto::answer::{self, is_answer};
 use vesta_types::SubmissionKey;
 
 use crate::backoff::Backoff;
@@ -31,6 +32,8 @@ pub(crate) enum Kind {
 pub(crate) enum Verdict {
     /// Nothing was done there: nobody was reached, or a master said so.
     NothingDone,
+    /// Nothing was done there: it has too much to do, and wants to be asked again after this time.
+    Busy(Duration),
     /// Nothing was done there, and never will be: whoever answers is no master's client port.
     NoMaster,
     /// It may have been done.
@@ -38,10 +41,6 @@ pub(crate) enum Verdict {
     Refused(Refusal),
     NotAllowed,
 }
-
-/// Metadata key of the mark that masters put on each answer that is not the wanted one. A status
-/// without it was made up by the transport, or comes from a server that is no master.
-const ANSWERED: &str = "vesta-answered";
 
 /// With less time left than this no attempt is begun.
 const ATTEMPT_MIN: Duration = Duration::from_millis(50);
@@ -116,6 +115,13 @@ where
                     may_change = true;
                     worker_away |= is_answer(&status);
                 }
+                // Every write ends at the leader: another master would only ask it in vain.
+                Verdict::Busy(pause) => {
+                    may_change = true;
+                    failures.insert(address, words(&status));
+                    sleep(pause.min(end.saturating_duration_since(Instant::now()))).await;
+                    break;
+                }
                 Verdict::NoMaster => {}
                 Verdict::Lost => {
                     may_change = true;
@@ -167,11 +173,6 @@ fn no_answer(
     }
 }
 
-/// Whether a master said this, and not the transport or another server.
-fn is_answer(status: &Status) -> bool {
-    status.metadata().contains_key(ANSWERED)
-}
-
 /// What a failed attempt means.
 pub(crate) fn judge(status: &Status) -> Verdict {
     if never_connected(status) {
@@ -184,6 +185,9 @@ pub(crate) fn judge(status: &Status) -> Verdict {
             (Code::Unimplemented, None) => Verdict::NoMaster,
             _ => Verdict::Lost,
         };
+    }
+    if let Some(pause) = answer::busy_for(status) {
+        return Verdict::Busy(pause);
     }
     match status.code() {
         Code::Unavailable => Verdict::NothingDone,
@@ -248,10 +252,7 @@ mod tests {
     use super::*;
 
     fn marked(status: Status) -> Status {
-        let mut status = status;
-        let mark = tonic::metadata::MetadataValue::from_static("1");
-        status.metadata_mut().insert(ANSWERED, mark);
-        status
+        answer::marked(status)
     }
 
     #[test]

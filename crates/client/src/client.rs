@@ -7,11 +7,12 @@ use tonic::transport::Channel;
 use vesta_proto::client as proto;
 use vesta_proto::client::client_client::ClientClient;
 use vesta_proto::client_convert;
+use vesta_types::limits::MESSAGE_BYTES_MAX;
 use vesta_types::{AppId, DriverDescription, DriverId, SubmissionKey};
 
 use crate::call::{Kind, call};
 use crate::pool::{ANSWER_BYTES_MAX, Pool};
-use crate::{ClientError, ClientOptions, MasterList};
+use crate::{ClientError, ClientOptions, MasterList, Refusal};
 
 /// How long other masters get to answer better than one that has no quorum.
 const BETTER_ANSWER: Duration = Duration::from_millis(500);
@@ -48,6 +49,24 @@ trait Current {
     fn index(&self) -> u64 {
         self.read().map_or(0, |read| read.index)
     }
+}
+
+/// Whether a request is small enough for a master to take it in: one that is not would break off on the
+/// way, and leave open whether anything was done.
+///
+/// # Errors
+/// `Refused`, with the limit.
+pub(crate) fn fits(request: &impl prost::Message) -> Result<(), ClientError> {
+    let bytes = request.encoded_len();
+    if bytes <= MESSAGE_BYTES_MAX {
+        return Ok(());
+    }
+    Err(ClientError::Refused {
+        reason: Refusal::Limit,
+        message: format!(
+            "the request takes {bytes} bytes: no more than {MESSAGE_BYTES_MAX} may (8 MiB)"
+        ),
+    })
 }
 
 macro_rules! current {
@@ -133,6 +152,7 @@ impl Client {
         driver: &DriverDescription,
     ) -> Result<proto::SubmitDriverReply, ClientError> {
         let request = client_convert::submission(key, driver.clone());
+        fits(&request)?;
         let send = |channel| {
             let request = request.clone();
             async move { stub(channel).submit_driver(request).await }

@@ -200,6 +200,7 @@ fn refusal(status: &tonic::Status) -> Option<ClientError> {
         crate::call::Verdict::Refused(reason) => Some(ClientError::Refused { reason, message }),
         crate::call::Verdict::NotAllowed => Some(ClientError::NotAllowed { message }),
         crate::call::Verdict::NothingDone
+        | crate::call::Verdict::Busy(_)
         | crate::call::Verdict::NoMaster
         | crate::call::Verdict::Lost => None,
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use vesta_consensus::{Node, Role};
 use vesta_types::{ClusterId, RecoveryState, WorkerId};
 
@@ -25,6 +25,8 @@ pub struct Context {
     pub shared: Arc<Shared>,
     /// Writing to the log.
     pub proposer: Proposer,
+    /// Places for clients' writes, those that are sent on among them.
+    pub writes: Semaphore,
     /// The streams.
     pub sessions: Sessions,
     /// What happens on streams, for whoever leads.

@@ -6,6 +6,7 @@
 
 pub mod config;
 pub mod context;
+mod door;
 pub mod failpoints;
 pub mod lead;
 pub mod leader;

@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot};
-use tokio_stream::wrappers::TcpListenerStream;
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tonic::transport::Server;
 use vesta_consensus::Node;
+use vesta_types::limits::{CONNECTIONS_MAX, STREAMS_PER_CONNECTION_MAX, WRITES_MAX};
 
 use crate::config::Config;
 use crate::context::{Context, Shown};
+use crate::door;
 use crate::lead;
 use crate::machine::{Machine, Shared};
 use crate::proposer::Proposer;
@@ -67,6 +68,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
         proposer: Proposer::new(node.clone()),
         node: node.clone(),
         shared,
+        writes: Semaphore::new(WRITES_MAX),
         sessions: Sessions::default(),
         events,
         currency: Currency::default(),
@@ -96,13 +98,13 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
 
 async fn serve(context: Arc<Context>, listener: TcpListener, stopped: oneshot::Receiver<()>) {
     let served = Server::builder()
-        .tcp_nodelay(true)
         .http2_keepalive_interval(Some(Duration::from_secs(10)))
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
+        .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
         .add_service(services::client::server(Arc::clone(&context)))
         .add_service(services::worker::server(Arc::clone(&context)))
         .add_service(services::application::server(context))
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), async {
+        .serve_with_incoming_shutdown(door::bounded(listener, CONNECTIONS_MAX), async {
             let _ = stopped.await;
         });
     if let Err(error) = served.await {

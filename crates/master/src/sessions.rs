@@ -9,13 +9,10 @@ use tokio::sync::{mpsc, oneshot};
 use tonic::Status;
 use vesta_proto::application::{ToApplication, to_application};
 use vesta_proto::worker::{LogChunk, ReadLog, Refused, ToWorker, to_worker};
+use vesta_types::limits::APP_SESSIONS_MAX;
 use vesta_types::{AppId, WorkerDescription, WorkerId};
 
 use crate::leader::SessionId;
-
-/// Messages that wait on one stream. A peer that does not read loses its stream, not our memory; what
-/// it missed is sent again when it returns.
-pub const QUEUE: usize = 256;
 
 struct WorkerStream {
     description: WorkerDescription,
@@ -95,14 +92,24 @@ impl Sessions {
         self.lock().workers.remove(&id);
     }
 
-    /// Takes in an application's stream.
+    /// Takes in an application's stream; of too many of one application the oldest is closed.
     pub fn open_app(
         &self,
         app: AppId,
         sender: mpsc::Sender<Result<ToApplication, Status>>,
     ) -> SessionId {
+        let mut streams = self.lock();
+        // Within the lock: a later session has a higher id.
         let id = self.next();
-        self.lock().apps.insert(id, AppStream { app, sender });
+        let mut same = streams.apps.iter().filter(|(_, stream)| stream.app == app);
+        let oldest = same.next().map(|(id, _)| *id);
+        if same.count() + 1 >= APP_SESSIONS_MAX
+            && let Some(oldest) = oldest
+        {
+            tracing::warn!(%app, "more than {APP_SESSIONS_MAX} streams: the oldest is closed");
+            streams.apps.remove(&oldest);
+        }
+        streams.apps.insert(id, AppStream { app, sender });
         id
     }
 

@@ -9,13 +9,17 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
+use tonic::Code;
 use vesta_client::{Client, ClientOptions, MasterList, new_key};
 use vesta_consensus::Peer;
 use vesta_core::Policy;
 use vesta_master::Config;
 use vesta_master::leader::Timing;
 use vesta_proto::client::ListRequest;
+use vesta_proto::client::client_client::ClientClient;
+use vesta_proto::{answer, client_convert};
+use vesta_types::limits::{BUSY_PAUSE, WRITES_MAX};
 use vesta_types::{DriverDescription, Launch};
 
 struct Running {
@@ -151,6 +155,63 @@ fn driver() -> DriverDescription {
         total_executor_cores: None,
         named: Default::default(),
     }
+}
+
+/// More writes than a master takes in while the log stands still: the ones above are told to come back,
+/// and a client that does so is answered when the log moves again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_overloaded_master_says_when_to_come_back_and_a_client_does() {
+    let mut masters = Masters::start(3);
+    let leader = masters.leader().await;
+    let others: Vec<u64> = (1..=3).filter(|id| *id != leader).collect();
+    for id in &others {
+        masters.stop_one(*id).await;
+    }
+    let address = masters.peers.iter().find(|it| it.node_id == leader);
+    let address = format!("http://{}", address.unwrap().client_addr);
+    let mut writes = JoinSet::new();
+    for _ in 0..4 {
+        let stub = ClientClient::connect(address.clone()).await.unwrap();
+        for _ in 0..WRITES_MAX / 3 {
+            let mut stub = stub.clone();
+            let request = client_convert::submission(new_key(), driver());
+            writes.spawn(async move { stub.submit_driver(request).await });
+        }
+    }
+    let busy = loop {
+        let answer = writes
+            .join_next()
+            .await
+            .expect("some are turned away")
+            .unwrap();
+        let status = answer.expect_err("there is no quorum");
+        if let Some(pause) = answer::busy_for(&status) {
+            break (status, pause);
+        }
+    };
+    assert_eq!(
+        (busy.0.code(), busy.1),
+        (Code::ResourceExhausted, BUSY_PAUSE)
+    );
+    assert!(
+        busy.0.message().starts_with("busy: 1024 writes"),
+        "{}",
+        busy.0
+    );
+    let (client, key) = (masters.client(&[leader]), new_key());
+    let submission = tokio::spawn(async move { client.submit_driver(key, &driver()).await });
+    for id in others {
+        masters.start_one(id);
+    }
+    submission.await.unwrap().unwrap();
+    // What was told to be busy was not done; nothing was done twice.
+    let list = ListRequest {
+        ended: true,
+        ..ListRequest::default()
+    };
+    let everyone = masters.client(&[1, 2, 3]);
+    let total = everyone.list_drivers(list).await.unwrap().total;
+    assert!(total <= WRITES_MAX as u64 + 1, "{total}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

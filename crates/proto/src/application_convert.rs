@@ -3,7 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use vesta_types::limits::{EXECUTOR_TARGET_MAX, PAYLOAD_BYTES_MAX, PROFILES_MAX};
+use vesta_types::limits::{
+    EXECUTOR_TARGET_MAX, KILL_EXECUTORS_MAX, PAYLOAD_BYTES_MAX, PROFILES_MAX, REASON_CHARS_MAX,
+    URL_BYTES_MAX,
+};
 use vesta_types::{
     AppId, ApplicationDescription, Artifact, DriverRun, Launch, ProfileRequest, ResourceProfile,
     SubmissionKey,
@@ -12,15 +15,6 @@ use vesta_types::{
 use crate::application;
 use crate::checks;
 use crate::error::ConvertError;
-
-/// Longest `ui_url` in bytes: what browsers and proxies take.
-pub const URL_BYTES_MAX: usize = 2048;
-
-/// Most executors that one request may name.
-pub const KILL_EXECUTORS_MAX: usize = 10_000;
-
-/// Most characters kept of the words with which an application ends itself.
-pub const END_MESSAGE_CHARS_MAX: usize = 1_000;
 
 /// The key and the application that a registration names, every limit checked.
 /// `max_executor_retries` is the cluster's, for an application that doesn't name its own.
@@ -180,11 +174,7 @@ pub fn unregister(
 ) -> Result<(SubmissionKey, Unregistration), ConvertError> {
     let key = checks::key(&request.key)?;
     let app = checks::app_id(&request.app_id)?;
-    let message = request
-        .message
-        .chars()
-        .take(END_MESSAGE_CHARS_MAX)
-        .collect();
+    let message = request.message.chars().take(REASON_CHARS_MAX).collect();
     Ok((
         key,
         Unregistration {

@@ -3,14 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use vesta_types::limits::{
-    ARGS_MAX, ARTIFACTS_MAX, CORES_MAX, LAUNCH_BYTES_MAX, MEMORY_MIB_MAX, NAME_BYTES_MAX,
+    ADDRESSES_MAX, ARGS_MAX, ARTIFACTS_MAX, CORES_MAX, LAUNCH_BYTES_MAX, MEMORY_MIB_MAX,
+    NAME_BYTES_MAX, NAMED_RESOURCES_MAX, PATH_BYTES_MAX,
 };
 use vesta_types::{AppId, Artifact, DriverId, Launch, SubmissionKey};
 
 use crate::error::ConvertError;
-
-/// Longest path of a program or artifact in bytes: Linux's `PATH_MAX`, its closing NUL counted.
-pub const PATH_BYTES_MAX: usize = 4096;
 
 /// The key of a write.
 ///
@@ -84,12 +82,6 @@ pub(crate) fn memory_mib(field: &'static str, mib: u64) -> Result<u64, ConvertEr
     Err(ConvertError::value(field, format!("{mib} MiB"), wanted))
 }
 
-/// Most addresses of one named resource that can be asked for: as many as a worker may register.
-pub const ADDRESSES_MAX: u32 = crate::worker_convert::ADDRESSES_MAX as u32;
-
-/// Most kinds of named resources of one driver or profile.
-pub const NAMED_RESOURCES_MAX: usize = 32;
-
 /// How many addresses of each named resource are asked for.
 pub(crate) fn named(
     field: &'static str,
@@ -106,7 +98,7 @@ pub(crate) fn named(
             let wanted = "the name of a resource such as gpu, without spaces";
             return Err(ConvertError::text(field, name, wanted));
         }
-        if !(1..=ADDRESSES_MAX).contains(count) {
+        if !(1..=ADDRESSES_MAX).contains(&(*count as usize)) {
             let found = format!("{count} of {}", crate::error::shown(name));
             let wanted = format!("a count from 1 to {ADDRESSES_MAX}");
             return Err(ConvertError::value(field, found, wanted));

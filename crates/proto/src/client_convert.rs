@@ -204,7 +204,12 @@ mod tests {
             ),
             (
                 "named",
-                refused(|r| r.named = HashMap::from([("gpu".into(), checks::ADDRESSES_MAX + 1)])),
+                refused(|r| {
+                    r.named = HashMap::from([(
+                        "gpu".into(),
+                        vesta_types::limits::ADDRESSES_MAX as u32 + 1,
+                    )])
+                }),
             ),
             (
                 "conf",

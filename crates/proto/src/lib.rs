@@ -28,6 +28,7 @@ generated!(
     application, "vesta.application.v1"
 );
 
+pub mod answer;
 pub mod application_convert;
 pub mod checks;
 pub mod client_convert;

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-use vesta_types::limits::{MEMORY_MIB_MAX, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX, REPORTS_MAX};
+use vesta_types::limits::{
+    ADDRESSES_MAX, HOST_BYTES_MAX, MEMORY_MIB_MAX, NAME_BYTES_MAX, NAMED_RESOURCES_MAX, ORDERS_MAX,
+    PAYLOAD_BYTES_MAX, REASON_CHARS_MAX, REPORTS_MAX,
+};
 use vesta_types::{
     Booking, Capacity, Epoch, ExecutorSize, Exit, Incarnation, InstanceId, InstanceReport,
     InstanceStatus, Launch, Ran, Timestamp, WorkerDescription,
@@ -14,21 +17,6 @@ use vesta_types::{
 use crate::checks;
 use crate::error::ConvertError;
 use crate::worker;
-
-/// Longest host name in bytes: DNS's own bound.
-pub const HOST_BYTES_MAX: usize = 253;
-
-/// Most kinds of named resources of a worker, or that one instance holds.
-pub const NAMED_RESOURCES_MAX: usize = 32;
-
-/// Most addresses of one named resource.
-pub const ADDRESSES_MAX: usize = 1_024;
-
-/// Most characters kept of a reason or error text that a worker gives.
-pub const REASON_CHARS_MAX: usize = 1_000;
-
-/// Most instances that one set of orders may name to run, and to stop.
-pub const ORDERS_MAX: usize = REPORTS_MAX;
 
 /// One instance that a worker should run: what a master sends and a supervisor carries out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,6 +98,17 @@ pub fn order_set(orders: worker::Orders) -> Result<(OrderSet, Vec<ConvertError>)
 pub fn cluster_id(text: &str) -> Result<vesta_types::ClusterId, ConvertError> {
     text.parse()
         .map_err(|_| ConvertError::text("cluster_id", text, "a cluster id (a UUID)"))
+}
+
+/// A session's name: a UUID, in its usual form.
+///
+/// # Errors
+/// When it is none.
+pub fn session_name(text: &str) -> Result<String, ConvertError> {
+    let wrong = |_| ConvertError::text("session", text, "the name of a session (a UUID)");
+    Uuid::try_parse(text)
+        .map(|id| id.to_string())
+        .map_err(wrong)
 }
 
 /// An instance id in the field `field`.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::limits::OBJECT_BYTES;
 use crate::{Capacity, Containment, DriverId, ResourceProfile, WorkerId};
 
 /// A file that is put into the instance's directory before it starts.
@@ -74,6 +75,15 @@ pub struct DriverDescription {
     pub named: BTreeMap<String, u32>,
 }
 
+impl DriverDescription {
+    /// How much of a master's memory it takes, about, in bytes.
+    pub fn bytes(&self) -> u64 {
+        let conf = self.conf.iter();
+        let conf: usize = conf.map(|(name, value)| name.len() + value.len()).sum();
+        OBJECT_BYTES + (self.name.len() + self.launch.bytes() + conf) as u64
+    }
+}
+
 /// One run of a driver's program: who registered an application.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct DriverRun {
@@ -117,6 +127,15 @@ pub struct ApplicationDescription {
     pub ui_url: String,
     /// Bytes that go back out unchanged at each launch.
     pub payload: Vec<u8>,
+}
+
+impl ApplicationDescription {
+    /// How much of a master's memory it takes, about, in bytes; nothing that changes while it lives is
+    /// counted.
+    pub fn bytes(&self) -> u64 {
+        let texts = self.name.len() + self.ui_url.len() + self.payload.len();
+        OBJECT_BYTES + (texts + self.launch.bytes()) as u64
+    }
 }
 
 /// Which life of a worker this is. A restarted agent is the same incarnation; a rebooted machine, or

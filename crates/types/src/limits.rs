@@ -1,11 +1,21 @@
-//! Every bound on a size, count or rate, with its reason. A value over a bound is refused where it
-//! enters, with the bound in the message; nothing grows with the input.
+//! Every bound on a size, count or rate of what comes from outside, with its reason. A value over a bound
+//! is refused where it enters, with the bound in the message; nothing grows with the input. (What bounds
+//! the log and its disk is in `vesta-consensus` and `vesta-journal`, whose own it is.)
 
 use std::time::Duration;
 
 /// Longest id, in bytes: it becomes a part of a file name (255 on Linux) together with an attempt and
 /// a cluster id.
 pub const ID_BYTES_MAX: usize = 128;
+
+/// Longest host name in bytes: DNS's own bound.
+pub const HOST_BYTES_MAX: usize = 253;
+
+/// Longest path of a program or artifact in bytes: Linux's `PATH_MAX`, its closing NUL counted.
+pub const PATH_BYTES_MAX: usize = 4096;
+
+/// Longest URL of an application's page, in bytes: what browsers and proxies agree on.
+pub const URL_BYTES_MAX: usize = 2048;
 
 /// Longest name of a driver or application, in bytes.
 pub const NAME_BYTES_MAX: usize = 256;
@@ -29,15 +39,33 @@ pub const CORES_MAX: u32 = 65_536;
 /// Most memory of a worker, driver or executor: 16 TiB in MiB.
 pub const MEMORY_MIB_MAX: u64 = 16 * 1024 * 1024;
 
+/// Most kinds of named resources of a worker, of a profile, or that one instance holds.
+pub const NAMED_RESOURCES_MAX: usize = 32;
+
+/// Most addresses of one named resource.
+pub const ADDRESSES_MAX: usize = 1_024;
+
 /// Most resource profiles of an application.
 pub const PROFILES_MAX: usize = 32;
 
 /// Largest executor target.
 pub const EXECUTOR_TARGET_MAX: u32 = 100_000;
 
+/// Executors that one request may name to be ended.
+pub const KILL_EXECUTORS_MAX: usize = 10_000;
+
 /// Drivers and applications that wait or run at once. Beyond it submissions are refused, so that the
 /// state of a cluster that nobody looks after stays within memory.
 pub const LIVE_OBJECTS_MAX: usize = 100_000;
+
+/// Most bytes that the descriptions of all drivers and applications in the state take together. Each is
+/// in the memory of every master and in each snapshot, which is refused above 1 GiB; a count alone would
+/// admit 100,000 of the largest, 40 GiB. For one more the oldest ended objects are forgotten, however
+/// young: what is to run goes before what is over.
+pub const DESCRIBED_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// What an object of the state takes beside its texts, about.
+pub const OBJECT_BYTES: u64 = 512;
 
 /// Workers registered at once.
 pub const WORKERS_MAX: usize = 20_000;
@@ -57,8 +85,39 @@ pub const REPORT_BYTES_MAX: usize = 768 * 1024;
 /// Instances in one report of a worker.
 pub const REPORTS_MAX: usize = 10_000;
 
+/// Most instances that one set of orders may name to run, and to stop.
+pub const ORDERS_MAX: usize = REPORTS_MAX;
+
+/// Most characters kept of a reason or error text that a worker or an application gives.
+pub const REASON_CHARS_MAX: usize = 1_000;
+
+/// Stale orders that a worker names in one report; it counts them all.
+pub const REFUSALS_MAX: usize = 20;
+
 /// Largest gRPC message, in bytes: a full report of a worker, or an executor table, with room.
 pub const MESSAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Objects in one list, the newest; how many there are is said with it.
+pub const LIST_MAX: usize = 1_000;
+
+/// Messages that wait on one stream to a worker or application. A peer that does not read loses its
+/// stream, not our memory; what it missed is sent again when it returns.
+pub const STREAM_QUEUE: usize = 256;
+
+/// Streams to one application at one master: its client holds one, and a second while the first is found
+/// to be broken. The oldest is closed.
+pub const APP_SESSIONS_MAX: usize = 4;
+
+/// Connections to a master's port for clients and workers at once: every worker (20,000) holds one, each
+/// running application too. One that is too many is closed at once.
+pub const CONNECTIONS_MAX: usize = 25_000;
+
+/// Requests and streams under way at once on one connection.
+pub const STREAMS_PER_CONNECTION_MAX: u32 = 1_024;
+
+/// How long a peer may take to say who it is once it has opened a stream. Longer, and it only holds a
+/// place.
+pub const HELLO_WAIT: Duration = Duration::from_secs(10);
 
 /// Ended drivers, and ended applications, that are always kept (Spark's `retainedDrivers`).
 pub const HISTORY_MIN: usize = 200;
@@ -87,9 +146,17 @@ pub const FAILOVER_REPORTS_MAX: usize = 20;
 /// Objects named in one fail-over report; beyond it they are only counted.
 pub const FAILOVER_OBJECTS_MAX: usize = 500;
 
-/// Client writes that a master has under way at once; more wait. Bounds the log's queue, so that a
-/// burst raises latency instead of memory.
+/// Client writes that a master has under way in the log at once; more wait. Bounds the log's queue, so
+/// that a burst raises latency instead of memory.
 pub const PROPOSALS_MAX: usize = 256;
+
+/// Client writes that a master has taken in and not answered, those that it has sent on to the leader
+/// among them. One more is answered "busy": at some thousand writes a second those before it take a
+/// second already, and the largest of them (400 KiB each) as much memory as a master should.
+pub const WRITES_MAX: usize = 1_024;
+
+/// When a write that was answered "busy" should be sent again: time enough for most of those before it.
+pub const BUSY_PAUSE: Duration = Duration::from_millis(250);
 
 /// Most bytes of a log that one read returns.
 pub const LOG_CHUNK_BYTES: usize = 256 * 1024;

@@ -203,6 +203,7 @@ impl ApplicationBuilder {
     ) -> Result<(ApplicationClient, mpsc::Receiver<ApplicationEvent>), ClientError> {
         let client = Client::with_options(&self.masters, self.options.clone());
         let request = self.request();
+        crate::client::fits(&request)?;
         let send = |channel| {
             let request = request.clone();
             async move { super::client::stub(channel).register(request).await }
@@ -221,6 +222,7 @@ impl ApplicationBuilder {
     ) -> Result<(ApplicationClient, mpsc::Receiver<ApplicationEvent>), ClientError> {
         let client = Client::with_options(&self.masters, self.options.clone());
         let request = self.request();
+        crate::client::fits(&request)?;
         let send = |channel| {
             let request = request.clone();
             async move { super::client::stub(channel).register(request).await }

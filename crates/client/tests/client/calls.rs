@@ -43,6 +43,48 @@ async fn a_submission_whose_answer_never_came_is_made_once() {
 }
 
 #[tokio::test]
+async fn a_busy_master_is_asked_again_with_the_same_key_when_it_said() {
+    let cluster = Cluster::default();
+    let master = Master::start(&cluster);
+    let pause = std::time::Duration::from_millis(200);
+    master.set(Mode::Says(vesta_proto::answer::busy("many writes", pause)));
+    let client = Client::with_options(&list([&master]), options(10_000));
+    let key = new_key();
+    let begun = std::time::Instant::now();
+    let submission = tokio::spawn(async move { client.submit_driver(key, &driver()).await });
+    eventually("it is asked a third time", || master.calls().len() >= 3).await;
+    assert!(begun.elapsed() >= pause * 2, "{:?}", begun.elapsed());
+    master.set(Mode::Answers);
+    let reply = soon("the answer", submission).await.unwrap().unwrap();
+    assert!(!reply.duplicate);
+    let keys = cluster
+        .lock()
+        .unwrap()
+        .drivers
+        .keys()
+        .cloned()
+        .collect::<Vec<_>>();
+    assert_eq!(keys, [key.to_string()]);
+}
+
+#[tokio::test]
+async fn a_request_that_no_master_takes_in_is_refused_with_the_limit_and_never_sent() {
+    let cluster = Cluster::default();
+    let master = Master::start(&cluster);
+    let client = Client::with_options(&list([&master]), options(10_000));
+    let mut large = driver();
+    large.launch.args = vec!["a".repeat(vesta_types::limits::MESSAGE_BYTES_MAX)];
+    match client.submit_driver(new_key(), &large).await {
+        Err(ClientError::Refused { reason, message }) => {
+            assert_eq!(reason, Refusal::Limit);
+            assert!(message.contains("no more than 8388608 may"), "{message}");
+        }
+        other => panic!("a refusal was wanted: {other:?}"),
+    }
+    assert!(master.calls().is_empty());
+}
+
+#[tokio::test]
 async fn a_submission_whose_master_dies_with_the_answer_is_made_once() {
     let cluster = Cluster::default();
     let (mut dying, other) = (Master::start(&cluster), Master::start(&cluster));

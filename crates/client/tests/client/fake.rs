@@ -210,10 +210,8 @@ impl Drop for Master {
 }
 
 /// A master's own word: it carries the mark that masters put on theirs.
-fn marked(mut status: Status) -> Status {
-    let mark = tonic::metadata::MetadataValue::from_static("1");
-    status.metadata_mut().insert("vesta-answered", mark);
-    status
+fn marked(status: Status) -> Status {
+    vesta_proto::answer::marked(status)
 }
 
 /// Waits until `condition` holds, and fails naming `what` when it takes too long.

@@ -2,10 +2,13 @@
 
 use std::collections::VecDeque;
 
-use vesta_types::Timestamp;
-use vesta_types::limits::{DEAD_WORKER_AGE, HISTORY_AGE, HISTORY_MAX, HISTORY_MIN};
+use vesta_types::limits::{
+    DEAD_WORKER_AGE, DESCRIBED_BYTES_MAX, HISTORY_AGE, HISTORY_MAX, HISTORY_MIN,
+};
+use vesta_types::{AppId, DriverId, Timestamp};
 
 use super::Applying;
+use crate::state::ClusterState;
 
 impl Applying<'_> {
     /// Run after each entry. Looks at the oldest of each kind only, so it costs nothing when there is
@@ -16,15 +19,38 @@ impl Applying<'_> {
         while let Some(id) = excess(&mut state.ended_drivers, now, |id| {
             state.drivers.get(id).and_then(|driver| driver.ended)
         }) {
-            state.drivers.remove(&id);
+            state.forget_driver(&id);
         }
         while let Some(id) = excess(&mut state.ended_applications, now, |id| {
             state.applications.get(id).and_then(|app| app.ended)
         }) {
-            state.applications.remove(&id);
+            state.forget_application(&id);
         }
         while self.oldest_dead_is_due() {
             self.forget_oldest_dead();
+        }
+    }
+
+    /// Forgets the oldest of what has ended until `bytes` more may be described, or nothing is left to
+    /// forget.
+    pub(super) fn make_room_for(&mut self, bytes: u64) {
+        let state = &mut *self.state;
+        while state.described_bytes.saturating_add(bytes) > DESCRIBED_BYTES_MAX {
+            let driver = state.ended_drivers.front();
+            let driver_ended = driver.and_then(|id| state.drivers.get(id)?.ended);
+            let app = state.ended_applications.front();
+            let app_ended = app.and_then(|id| state.applications.get(id)?.ended);
+            let driver_first = match (driver_ended, app_ended) {
+                (Some(driver), Some(app)) => driver <= app,
+                (driver, _) => driver.is_some(),
+            };
+            if driver_first && let Some(id) = state.ended_drivers.pop_front() {
+                state.forget_driver(&id);
+            } else if let Some(id) = state.ended_applications.pop_front() {
+                state.forget_application(&id);
+            } else {
+                return;
+            }
         }
     }
 
@@ -46,6 +72,20 @@ impl Applying<'_> {
         };
         self.state.workers.remove(&id);
         true
+    }
+}
+
+impl ClusterState {
+    fn forget_driver(&mut self, id: &DriverId) {
+        if let Some(driver) = self.drivers.remove(id) {
+            self.described_bytes -= driver.description.bytes();
+        }
+    }
+
+    fn forget_application(&mut self, id: &AppId) {
+        if let Some(app) = self.applications.remove(id) {
+            self.described_bytes -= app.description.bytes();
+        }
     }
 }
 

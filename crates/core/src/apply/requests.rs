@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use vesta_types::limits::{
-    CORES_MAX, EXECUTOR_TARGET_MAX, LIVE_OBJECTS_MAX, MEMORY_MIB_MAX, PROFILES_MAX,
+    CORES_MAX, DESCRIBED_BYTES_MAX, EXECUTOR_TARGET_MAX, LIVE_OBJECTS_MAX, MEMORY_MIB_MAX,
+    PROFILES_MAX,
 };
 use vesta_types::{
     AppId, ApplicationDescription, ApplicationState, DriverDescription, DriverId, DriverRun,
@@ -53,7 +54,7 @@ impl Applying<'_> {
         if let Some(executor) = &description.executor {
             check_size("an executor", executor.cores, executor.memory_mib)?;
         }
-        self.check_room()?;
+        self.check_room(description.bytes())?;
         let id = DriverId::mint(self.now, self.state.next_driver);
         self.state.next_driver += 1;
         let ticket = self.take_ticket();
@@ -75,6 +76,7 @@ impl Applying<'_> {
         };
         self.state.driver_queue.insert(ticket, id.clone());
         self.state.drivers.insert(id.clone(), driver);
+        self.state.described_bytes += description.bytes();
         Ok(Answer::Submitted { driver: id })
     }
 
@@ -115,7 +117,7 @@ impl Applying<'_> {
         if let Some(owner) = &description.owner {
             self.check_owner(owner)?;
         }
-        self.check_room()?;
+        self.check_room(description.bytes())?;
         let id = AppId::mint(self.now, self.state.next_app);
         self.state.next_app += 1;
         let ticket = self.take_ticket();
@@ -138,6 +140,7 @@ impl Applying<'_> {
         };
         self.state.app_queue.insert(ticket, id.clone());
         self.state.applications.insert(id.clone(), app);
+        self.state.described_bytes += description.bytes();
         Ok(Answer::Registered { app: id })
     }
 
@@ -259,18 +262,27 @@ impl Applying<'_> {
         }
     }
 
-    fn check_room(&self) -> Result<(), Rejection> {
+    fn check_room(&mut self, bytes: u64) -> Result<(), Rejection> {
+        self.make_room_for(bytes);
         let state = &self.state;
         let drivers = state.drivers.len() - state.ended_drivers.len();
         let applications = state.applications.len() - state.ended_applications.len();
-        if drivers + applications < LIVE_OBJECTS_MAX {
+        let described = state.described_bytes + bytes;
+        let limit = if drivers + applications >= LIVE_OBJECTS_MAX {
+            format!("no more than {LIVE_OBJECTS_MAX} may")
+        } else if described > DESCRIBED_BYTES_MAX {
+            format!(
+                "with this one their descriptions would take {described} bytes: no more than \
+                 {DESCRIBED_BYTES_MAX} may (256 MiB)"
+            )
+        } else {
             return Ok(());
-        }
+        };
         Err(Rejection::new(
             RejectCode::Limit,
             format!(
-                "{drivers} drivers and {applications} applications wait or run, and no more than \
-                 {LIVE_OBJECTS_MAX} may: try again later"
+                "{drivers} drivers and {applications} applications wait or run, and {limit}: try again \
+                 later"
             ),
         ))
     }

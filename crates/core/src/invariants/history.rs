@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use vesta_types::limits::HISTORY_MAX;
+use vesta_types::limits::{DESCRIBED_BYTES_MAX, HISTORY_MAX};
 
 use super::Broken;
 use crate::state::ClusterState;
@@ -48,6 +48,14 @@ pub(super) fn check(state: &ClusterState, broken: &mut Broken) {
     broken.unless(listed == ended, || {
         format!("ended applications {ended:?}, history {listed:?}")
     });
+    let drivers = state.drivers.values().map(|it| it.description.bytes());
+    let applications = state.applications.values().map(|it| it.description.bytes());
+    let described: u64 = drivers.chain(applications).sum();
+    let counted = state.described_bytes;
+    broken.unless(
+        described == counted && counted <= DESCRIBED_BYTES_MAX,
+        || format!("descriptions take {described} bytes, counted as {counted}"),
+    );
     for (id, app) in &state.applications {
         broken.unless(app.is_live() == app.ended.is_none(), || {
             format!("{id} is {} and ended at {:?}", app.state, app.ended)

@@ -59,6 +59,9 @@ pub struct ClusterState {
     pub ended_drivers: VecDeque<DriverId>,
     /// Ended applications without live executors, the oldest first.
     pub ended_applications: VecDeque<AppId>,
+    /// What the descriptions of all drivers and applications here take together, in bytes.
+    #[serde(default)]
+    pub described_bytes: u64,
     /// Submission keys and their answers.
     pub keys: Keys,
     /// Reports of the last elections, the oldest first.

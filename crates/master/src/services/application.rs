@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures::Stream;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
@@ -15,15 +16,15 @@ use vesta_proto::application::{
     AddProfileRequest, Done, FromApplication, KillExecutorsRequest, RegisterReply, RegisterRequest,
     SetTargetRequest, ToApplication, UnregisterRequest, from_application, to_application,
 };
+use vesta_proto::error::shown;
 use vesta_proto::{application_convert, checks};
-use vesta_types::limits::MESSAGE_BYTES_MAX;
+use vesta_types::limits::{HELLO_WAIT, MESSAGE_BYTES_MAX, STREAM_QUEUE};
 use vesta_types::{AppId, Epoch};
 
 use super::forward::here_or_leader;
 use super::status;
 use crate::context::Context;
 use crate::leader::{Input, SessionId};
-use crate::sessions;
 
 /// The service.
 pub struct ApplicationService(pub Arc<Context>);
@@ -167,7 +168,11 @@ impl Application for ApplicationService {
         request: Request<Streaming<FromApplication>>,
     ) -> Result<Response<Answers>, Status> {
         let mut incoming = request.into_inner();
-        let first = incoming.next().await;
+        let Ok(first) = timeout(HELLO_WAIT, incoming.next()).await else {
+            return Err(Status::deadline_exceeded(format!(
+                "a session begins with Hello, within {HELLO_WAIT:?}"
+            )));
+        };
         let Some(Ok(FromApplication {
             message: Some(from_application::Message::Hello(hello)),
         })) = first
@@ -182,11 +187,11 @@ impl Application for ApplicationService {
         if !hello.cluster_id.is_empty() && !own.is_empty() && hello.cluster_id != own {
             return Err(Status::failed_precondition(format!(
                 "the application belongs to cluster {}, this master to {own}",
-                hello.cluster_id
+                shown(&hello.cluster_id)
             )));
         }
         let app = checks::app_id(&hello.app_id).map_err(|error| status::invalid(&error))?;
-        let (sender, receiver) = mpsc::channel(sessions::QUEUE);
+        let (sender, receiver) = mpsc::channel(STREAM_QUEUE);
         let context = Arc::clone(&self.0);
         tokio::spawn(async move { hold(&context, &mut incoming, app, sender).await });
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))

@@ -15,15 +15,12 @@ use vesta_proto::client::{
     ReadLogReply, ReadLogRequest, ReadPoint, SubmitDriverReply, SubmitDriverRequest,
 };
 use vesta_proto::{checks, client_convert};
-use vesta_types::limits::{MESSAGE_BYTES_MAX, TEXT_BYTES_MAX};
+use vesta_types::limits::{LIST_MAX, MESSAGE_BYTES_MAX, TEXT_BYTES_MAX};
 
 use super::forward::{Route, here_or_leader};
 use super::views::{self, Views};
 use super::{logs, masters, status};
 use crate::context::Context;
-
-/// Objects in one list, the newest, unless the client asks for fewer.
-const LIST_MAX: usize = 1_000;
 
 /// The service.
 pub struct ClientService(pub Arc<Context>);

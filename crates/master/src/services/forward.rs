@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 use tonic::metadata::MetadataValue;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 use vesta_consensus::Role;
 use vesta_core::{Answer, Command, Request as Body};
+use vesta_proto::answer;
 use vesta_types::SubmissionKey;
 
 use super::status;
@@ -33,6 +35,14 @@ pub(crate) enum Route {
 }
 
 impl Context {
+    /// A place for a write, wherever it is answered.
+    ///
+    /// # Errors
+    /// "Busy" when too many are under way.
+    pub(crate) fn take_write(&self) -> Result<SemaphorePermit<'_>, Status> {
+        self.writes.try_acquire().map_err(|_| status::busy())
+    }
+
     /// Where a write (or a read of what only the leader knows) is answered. While nobody leads it
     /// waits a little: that spares the client a round of tries.
     ///
@@ -133,7 +143,7 @@ pub(crate) fn is_forwarded<T>(request: &Request<T>) -> bool {
 /// What the leader answered, as the client gets it: if the transport broke on the way, nobody knows
 /// whether it was done.
 pub(crate) fn passed_on(error: Status) -> Status {
-    if status::is_answer(&error) {
+    if answer::is_answer(&error) {
         error
     } else {
         status::unknown(format!(
@@ -145,7 +155,9 @@ pub(crate) fn passed_on(error: Status) -> Status {
 
 /// Answers a write here or at the leader: `$call` is the generated client's method of the same name.
 macro_rules! here_or_leader {
-    ($context:expr, $request:expr, $client:ident, $call:ident, $here:expr) => {
+    ($context:expr, $request:expr, $client:ident, $call:ident, $here:expr) => {{
+        // Held until the answer is there.
+        let _place = $context.take_write()?;
         match $context.route(&$request).await? {
             $crate::services::Route::Here => $here($request.into_inner()).await,
             $crate::services::Route::Leader(channel) => {
@@ -157,6 +169,6 @@ macro_rules! here_or_leader {
                     .map_err($crate::services::forward::passed_on)
             }
         }
-    };
+    }};
 }
 pub(crate) use here_or_leader;

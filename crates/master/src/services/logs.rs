@@ -54,8 +54,8 @@ pub(super) async fn read(
         let mut chunk = first;
         loop {
             let ended = chunk.ended;
-            let at_end = chunk.offset + chunk.data.len() as u64 >= chunk.size;
-            next.offset = chunk.offset + chunk.data.len() as u64;
+            next.offset = chunk.offset.saturating_add(chunk.data.len() as u64);
+            let at_end = next.offset >= chunk.size;
             next.tail = false;
             next.bytes_max = bytes;
             if !chunk.data.is_empty()

@@ -1,25 +1,12 @@
-//! Answers that are not the wanted one. Each carries a mark that it is a master's own word: a status
-//! without it was made up by the transport, and then the outcome of a write is not known.
+//! Answers that are not the wanted one. Each carries the mark that it is a master's own word.
 
-use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
 use vesta_core::{RejectCode, Rejection};
-use vesta_proto::ConvertError;
-
-/// Metadata key of the mark.
-pub const ANSWERED: &str = "vesta-answered";
+use vesta_proto::{ConvertError, answer};
+use vesta_types::limits::{BUSY_PAUSE, WRITES_MAX};
 
 fn marked(code: Code, message: impl Into<String>) -> Status {
-    let mut status = Status::new(code, message);
-    status
-        .metadata_mut()
-        .insert(ANSWERED, MetadataValue::from_static("1"));
-    status
-}
-
-/// Whether a master said this, and not the transport.
-pub fn is_answer(status: &Status) -> bool {
-    status.metadata().contains_key(ANSWERED)
+    answer::marked(Status::new(code, message))
 }
 
 /// Nothing was done; another master, or a later try, may do it.
@@ -40,6 +27,17 @@ pub fn not_found(message: impl Into<String>) -> Status {
 /// A limit is passed.
 pub fn too_large(message: impl Into<String>) -> Status {
     marked(Code::ResourceExhausted, message)
+}
+
+/// More writes are under way here than this master takes in: nothing was done, the same one can be sent
+/// again in a moment.
+pub fn busy() -> Status {
+    let message = format!(
+        "busy: {WRITES_MAX} writes are under way at this master; nothing was done, send it again after \
+         {} ms, with the same key",
+        BUSY_PAUSE.as_millis()
+    );
+    answer::busy(message, BUSY_PAUSE)
 }
 
 /// The request is wrong.

@@ -6,17 +6,19 @@ use std::time::Duration;
 
 use futures::Stream;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
+use vesta_proto::error::shown;
 use vesta_proto::worker::worker_server::Worker;
 use vesta_proto::worker::{FromWorker, Refused, Report, ToWorker, from_worker, to_worker};
-use vesta_types::limits::{MESSAGE_BYTES_MAX, REPORTS_MAX};
-use vesta_types::{Epoch, InstanceReport, WorkerDescription};
+use vesta_proto::worker_convert::{self, session_name};
+use vesta_types::limits::{HELLO_WAIT, MESSAGE_BYTES_MAX, REFUSALS_MAX, STREAM_QUEUE};
+use vesta_types::{Epoch, WorkerDescription};
 
 use crate::context::Context;
 use crate::leader::{Input, SessionId, WorkerReport};
-use crate::sessions;
 
 /// The service.
 pub struct WorkerService(pub Arc<Context>);
@@ -33,7 +35,7 @@ impl Worker for WorkerService {
     ) -> Result<Response<Answers>, Status> {
         let mut incoming = request.into_inner();
         let context = Arc::clone(&self.0);
-        let (sender, receiver) = mpsc::channel(sessions::QUEUE);
+        let (sender, receiver) = mpsc::channel(STREAM_QUEUE);
         tokio::spawn(async move { hold(&context, &mut incoming, sender).await });
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
@@ -45,8 +47,8 @@ async fn hold(
     incoming: &mut Streaming<FromWorker>,
     sender: mpsc::Sender<Result<ToWorker, Status>>,
 ) {
-    let first = incoming.next().await;
-    let (description, name) = match greet(context, first) {
+    let first = timeout(HELLO_WAIT, incoming.next()).await;
+    let (description, name) = match greet(context, first.ok().flatten()) {
         Ok(greeted) => greeted,
         Err(refused) => {
             tracing::warn!(
@@ -91,7 +93,8 @@ fn greet(
         message: Some(from_worker::Message::Hello(hello)),
     })) = first
     else {
-        return Err(refused("WRK004", "a session begins with Hello"));
+        let message = format!("a session begins with Hello, within {HELLO_WAIT:?}");
+        return Err(refused("WRK004", message));
     };
     if hello.protocol != 1 {
         let message = format!(
@@ -107,7 +110,7 @@ fn greet(
     if !hello.cluster_id.is_empty() && !own.is_empty() && hello.cluster_id != own {
         let message = format!(
             "the worker belongs to cluster {}, this master to {own}: it keeps what it runs",
-            hello.cluster_id
+            shown(&hello.cluster_id)
         );
         return Err(refused("WRK001", message));
     }
@@ -119,7 +122,9 @@ fn greet(
         .ok_or_else(|| refused("WRK004", "description is missing"))?;
     let description = WorkerDescription::try_from(description)
         .map_err(|error| refused("WRK004", error.to_string()))?;
-    Ok((description, hello.session))
+    let session =
+        session_name(&hello.session).map_err(|error| refused("WRK004", error.to_string()))?;
+    Ok((description, session))
 }
 
 async fn listen(
@@ -157,23 +162,14 @@ async fn listen(
     Ok(())
 }
 
-/// A checked report, and the stale orders that it names.
+/// A checked report, and the stale orders that it names, for the log.
 fn checked(report: Report) -> Result<(WorkerReport, Vec<String>), String> {
-    if report.instances.len() > REPORTS_MAX {
-        return Err(format!(
-            "{} instances in one report, at most {REPORTS_MAX}",
-            report.instances.len()
-        ));
-    }
     let description = report.description.ok_or("the description is missing")?;
     let description =
         WorkerDescription::try_from(description).map_err(|error| error.to_string())?;
-    let reports: Result<Vec<_>, _> = report
-        .instances
-        .into_iter()
-        .map(InstanceReport::try_from)
-        .collect();
-    let reports = reports.map_err(|error| error.to_string())?;
+    let reports = worker_convert::reports(report.instances).map_err(|error| error.to_string())?;
+    let named = report.refused_stale.iter().take(REFUSALS_MAX);
+    let named = named.map(|order| shown(order)).collect();
     let epoch = Epoch(report.epoch);
     let (stale_orders, leaving) = (report.stale_orders, report.leaving);
     Ok((
@@ -184,7 +180,7 @@ fn checked(report: Report) -> Result<(WorkerReport, Vec<String>), String> {
             stale_orders,
             leaving,
         },
-        report.refused_stale,
+        named,
     ))
 }
 

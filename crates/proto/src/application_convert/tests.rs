@@ -130,7 +130,7 @@ fn every_value_that_can_t_be_taken_is_refused_by_name() {
         (
             "profiles.named",
             with_profile(|p| {
-                p.named = (0..=checks::NAMED_RESOURCES_MAX)
+                p.named = (0..=vesta_types::limits::NAMED_RESOURCES_MAX)
                     .map(|n| (format!("r{n}"), 1))
                     .collect();
             }),
@@ -205,5 +205,5 @@ fn the_words_of_an_end_are_cut_and_never_refused() {
         message: "é".repeat(5_000),
     };
     let (_, end) = unregister(request).unwrap();
-    assert_eq!(end.message.chars().count(), END_MESSAGE_CHARS_MAX);
+    assert_eq!(end.message.chars().count(), REASON_CHARS_MAX);
 }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use uuid::Uuid;
+use vesta_types::limits::REFUSALS_MAX;
 use vesta_types::{ClusterId, Epoch, canary};
 
 use super::{Action, Message, Reconciler, Source};
@@ -11,9 +12,6 @@ use crate::clock::Boottime;
 /// Heartbeats of one session whose sending times are remembered; an older one that is confirmed says
 /// nothing new.
 const STAMPS_MAX: usize = 64;
-
-/// Texts of refusals kept for the next report.
-const REFUSALS_MAX: usize = 20;
 
 /// While nothing may be started for want of a confirmation, heartbeats come this much faster, so that
 /// a worker that has just registered need not wait for its next ordinary one.

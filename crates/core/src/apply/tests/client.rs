@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use vesta_types::Timestamp;
-use vesta_types::limits::KEY_AGE;
+use vesta_types::limits::{DESCRIBED_BYTES_MAX, KEY_AGE};
 
 use super::support::*;
 use crate::command::Request;
@@ -160,6 +160,48 @@ fn a_leader_s_clock_that_runs_far_ahead_does_not_lock_clients_out_afterwards() {
 }
 
 #[test]
+fn what_is_described_takes_no_more_memory_than_it_may_and_history_makes_way_first() {
+    let mut cluster = Cluster::new();
+    let large = || {
+        let Request::SubmitDriver { mut description } = submit(false) else {
+            unreachable!("it submits")
+        };
+        description.launch.args = vec!["a".repeat(DESCRIBED_BYTES_MAX as usize / 8)];
+        Request::SubmitDriver { description }
+    };
+    let mut send = |request| {
+        let key = cluster.new_key();
+        cluster.with_key(key, request)
+    };
+    let mut ids = Vec::new();
+    for _ in 0..7 {
+        match send(large()) {
+            Ok(Answer::Submitted { driver }) => ids.push(driver),
+            other => panic!("{other:?}"),
+        }
+    }
+    let refused = send(large()).unwrap_err();
+    assert_eq!(refused.code, RejectCode::Limit);
+    let said = refused.to_string();
+    assert!(
+        said.contains("no more than 268435456 may (256 MiB)"),
+        "{said}"
+    );
+    // A small one still fits; and so does a large one when one has ended, however young it is.
+    send(submit(false)).unwrap();
+    for driver in &ids[..2] {
+        let driver = driver.clone();
+        send(Request::KillDriver { driver }).unwrap();
+    }
+    send(large()).unwrap();
+    assert!(
+        !cluster.state.drivers.contains_key(&ids[0]),
+        "the oldest went"
+    );
+    assert!(cluster.state.drivers.contains_key(&ids[1]));
+}
+
+#[test]
 fn beyond_the_limit_a_submission_is_refused_and_may_be_repeated_later() {
     let mut cluster = Cluster::new();
     let limit = vesta_types::limits::LIVE_OBJECTS_MAX;
@@ -177,6 +219,7 @@ fn beyond_the_limit_a_submission_is_refused_and_may_be_repeated_later() {
         cluster.state.driver_queue.insert(n, id.clone());
         cluster.state.drivers.insert(id, copy);
     }
+    cluster.state.described_bytes *= limit as u64;
     (cluster.state.next_driver, cluster.state.next_ticket) = (limit as u64, limit as u64);
     let mut state = std::mem::take(&mut cluster.state);
     let mut apply = |index, request| {

@@ -145,6 +145,7 @@ fn submit(
         message: String::new(),
     };
     state.driver_queue.insert(ticket, id.clone());
+    state.described_bytes += driver.description.bytes();
     state.drivers.insert(id.clone(), driver);
     id
 }
@@ -207,6 +208,7 @@ fn register(
         message: String::new(),
     };
     state.app_queue.insert(ticket, id.clone());
+    state.described_bytes += app.description.bytes();
     state.applications.insert(id.clone(), app);
     id
 }

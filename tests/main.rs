@@ -4,6 +4,7 @@
 mod architecture;
 mod cli;
 mod demo;
+mod disconnect;
 mod failover;
 mod fencing;
 mod limits;

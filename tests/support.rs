@@ -317,6 +317,8 @@ impl Running {
             supervise: false,
             conf: BTreeMap::new(),
             executor: None,
+            on_disconnect: None,
+            lease: None,
             total_executor_cores: None,
             named: Default::default(),
         }

@@ -73,6 +73,13 @@ pub enum Command {
         /// Why, for people.
         cause: String,
     },
+    /// The leases of lost attempts are over: nothing of them runs any more.
+    EndLeases {
+        /// Decided under.
+        epoch: Epoch,
+        /// Which driver's, and which attempt's.
+        drivers: Vec<(DriverId, u32)>,
+    },
     /// A plan. Each placement is re-checked; what no longer fits is refused, the rest is applied.
     Place {
         /// Decided under.

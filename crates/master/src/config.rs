@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use vesta_core::Policy;
+use vesta_types::{Lease, OnDisconnect};
 
 use crate::leader::Timing;
 
@@ -19,6 +20,10 @@ pub struct Config {
     pub policy: Policy,
     /// How often an executor may fail in a row, where an application does not say; -1: no limit.
     pub max_executor_retries: i32,
+    /// What becomes of a driver whose worker is cut off, where it does not say.
+    pub on_disconnect: OnDisconnect,
+    /// How long one that is to stop then runs on.
+    pub lease: Lease,
     /// Whether another bind than loopback was allowed; said in the log each hour.
     pub insecure: bool,
 }

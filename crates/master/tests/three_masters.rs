@@ -20,7 +20,7 @@ use vesta_proto::client::ListRequest;
 use vesta_proto::client::client_client::ClientClient;
 use vesta_proto::{answer, client_convert};
 use vesta_types::limits::{BUSY_PAUSE, WRITES_MAX};
-use vesta_types::{DriverDescription, Launch};
+use vesta_types::{DriverDescription, Launch, Lease, OnDisconnect};
 
 struct Running {
     stop: oneshot::Sender<()>,
@@ -101,6 +101,11 @@ impl Masters {
                 repeat: Duration::from_secs(2),
             },
             policy: Policy::default(),
+            on_disconnect: OnDisconnect::Keep,
+            lease: Lease {
+                time_ms: 120_000,
+                grace_ms: 10_000,
+            },
             max_executor_retries: 10,
             insecure: false,
         }
@@ -152,6 +157,8 @@ fn driver() -> DriverDescription {
         supervise: false,
         conf: BTreeMap::new(),
         executor: None,
+        on_disconnect: None,
+        lease: None,
         total_executor_cores: None,
         named: Default::default(),
     }

@@ -1,6 +1,6 @@
 //! Between the client conversation and Vesta's own types: a driver that is submitted.
 
-use vesta_types::{Artifact, DriverDescription, ExecutorSize, Launch, SubmissionKey};
+use vesta_types::{Artifact, DriverDescription, ExecutorSize, Launch, OnDisconnect, SubmissionKey};
 
 use crate::checks;
 use crate::client;
@@ -36,10 +36,20 @@ pub fn submitted_driver(
         supervise: request.supervise,
         conf: checks::configuration("conf", request.conf)?,
         executor,
+        on_disconnect: on_disconnect(&request.on_disconnect)?,
+        lease: None,
         total_executor_cores,
         named: checks::named("named", request.named)?,
     };
     Ok((key, description))
+}
+
+fn on_disconnect(text: &str) -> Result<Option<OnDisconnect>, ConvertError> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let parsed = text.parse().map(Some);
+    parsed.map_err(|wanted: &str| ConvertError::text("on_disconnect", text, wanted))
 }
 
 fn executor_size(
@@ -77,6 +87,10 @@ pub fn submission(key: SubmissionKey, driver: DriverDescription) -> client::Subm
         executor_memory_mib: driver.executor.as_ref().map(|size| size.memory_mib),
         total_executor_cores: driver.total_executor_cores,
         named: driver.named.into_iter().collect(),
+        on_disconnect: driver
+            .on_disconnect
+            .map(|it| it.to_string())
+            .unwrap_or_default(),
     }
 }
 
@@ -125,6 +139,8 @@ mod tests {
                 cores: 3,
                 memory_mib: 1024,
             }),
+            on_disconnect: None,
+            lease: None,
             total_executor_cores: Some(9),
             named: BTreeMap::from([("gpu".to_owned(), 2)]),
         }

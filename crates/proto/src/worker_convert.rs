@@ -11,7 +11,7 @@ use vesta_types::limits::{
 };
 use vesta_types::{
     Booking, Capacity, Epoch, ExecutorSize, Exit, Incarnation, InstanceId, InstanceReport,
-    InstanceStatus, Launch, Ran, Timestamp, WorkerDescription,
+    InstanceStatus, Launch, Lease, Ran, Timestamp, WorkerDescription,
 };
 
 use crate::checks;
@@ -42,6 +42,9 @@ pub struct RunOrder {
     pub executor: Option<ExecutorSize>,
     /// The most cores that a driver's executors may take together, if it said so.
     pub total_executor_cores: Option<u32>,
+    /// How long it may run without masters, if not for ever.
+    #[serde(default)]
+    pub lease: Option<Lease>,
 }
 
 /// What should run on a worker and what is known to have ended, as of one index of one state.
@@ -224,7 +227,19 @@ impl TryFrom<worker::Run> for RunOrder {
                 .total_executor_cores
                 .map(|cores| checks::cores("total_executor_cores", cores))
                 .transpose()?,
+            lease: run.lease.map(|lease| Lease {
+                time_ms: lease.time_ms,
+                grace_ms: lease.grace_ms,
+            }),
         })
+    }
+}
+
+/// A driver's lease on the wire.
+pub fn lease(lease: Lease) -> worker::Lease {
+    worker::Lease {
+        time_ms: lease.time_ms,
+        grace_ms: lease.grace_ms,
     }
 }
 
@@ -243,6 +258,7 @@ impl From<&RunOrder> for worker::Run {
             payload: run.payload.clone(),
             executor_cores: run.executor.as_ref().map(|size| size.cores),
             executor_memory_mib: run.executor.as_ref().map(|size| size.memory_mib),
+            lease: run.lease.map(lease),
             total_executor_cores: run.total_executor_cores,
         }
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::limits::OBJECT_BYTES;
-use crate::{Capacity, Containment, DriverId, ResourceProfile, WorkerId};
+use crate::{Capacity, Containment, DriverId, Lease, OnDisconnect, ResourceProfile, WorkerId};
 
 /// A file that is put into the instance's directory before it starts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +73,13 @@ pub struct DriverDescription {
     /// How many addresses of each named resource it takes on its worker.
     #[serde(default)]
     pub named: BTreeMap<String, u32>,
+    /// What becomes of it when its worker is cut off; `None` until a master accepts it, which then takes
+    /// the cluster's default.
+    #[serde(default)]
+    pub on_disconnect: Option<OnDisconnect>,
+    /// The lease of one that is to stop then, from the master that accepted it.
+    #[serde(default)]
+    pub lease: Option<Lease>,
 }
 
 impl DriverDescription {

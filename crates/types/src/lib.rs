@@ -6,6 +6,7 @@
 pub mod canary;
 pub mod containment;
 pub mod description;
+pub mod disconnect;
 pub mod epoch;
 pub mod ids;
 pub mod instance;
@@ -20,6 +21,7 @@ pub use description::{
     ApplicationDescription, Artifact, DriverDescription, DriverRun, ExecutorSize, Incarnation,
     Launch, ProfileRequest, WorkerDescription,
 };
+pub use disconnect::{Lease, OnDisconnect};
 pub use epoch::Epoch;
 pub use ids::{AppId, ClusterId, DriverId, ExecutorId, IdError, WorkerId};
 pub use instance::{Exit, InstanceId, InstanceReport, InstanceStatus, Ran, Work};

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use vesta_master::leader::Timing;
 
+use vesta_types::Lease;
+
 use crate::config::master::{MasterConfig, Peer, Settings};
 use crate::config::{self, ConfigError};
 use crate::exit::Failure;
@@ -87,8 +89,17 @@ fn launched(config: MasterConfig) -> vesta_master::Config {
             ..vesta_core::Policy::default()
         },
         max_executor_retries: config.max_executor_retries,
+        on_disconnect: config.on_disconnect,
+        lease: Lease {
+            time_ms: millis(config.stop_lease),
+            grace_ms: millis(config.stop_grace),
+        },
         insecure: config.insecure,
     }
+}
+
+fn millis(time: std::time::Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A gap in its own loop after which a leader trusts nothing that it knows. Not scaled: it is about

@@ -8,7 +8,7 @@ use serde::Serialize;
 use vesta_client::proto::{Driver, SubmitDriverReply};
 use vesta_client::{Client, WaitUpdate, new_key};
 use vesta_proto::client_convert;
-use vesta_types::{DriverDescription, DriverId, ExecutorSize, SubmissionKey};
+use vesta_types::{DriverDescription, DriverId, ExecutorSize, OnDisconnect, SubmissionKey};
 
 use super::client_mode;
 use super::process::Process;
@@ -52,6 +52,11 @@ pub struct Submit {
     /// Start it again when it fails, and elsewhere when its worker is lost.
     #[arg(long)]
     pub supervise: bool,
+    /// What becomes of it when its worker is cut off from all masters: "keep" running, so that a second
+    /// copy may overlap with it, or "stop" within its lease, so that none does. [default: as the masters
+    /// are configured]
+    #[arg(long, value_name = "WHAT")]
+    pub on_disconnect: Option<OnDisconnect>,
     /// Cores that it takes on its worker.
     #[arg(long, value_name = "N", default_value = "1", value_parser = units::cores, allow_hyphen_values = true)]
     pub driver_cores: u32,
@@ -129,6 +134,12 @@ impl Submit {
                     .to_owned(),
             ));
         }
+        if self.deploy_mode == DeployMode::Client && self.on_disconnect.is_some() {
+            return Err(Failure::Usage(
+                "--on-disconnect needs --deploy-mode cluster: it is about a worker that is cut off"
+                    .to_owned(),
+            ));
+        }
         self.resources()?;
         match (self.total_executor_cores, self.executor_cores) {
             (Some(total), Some(each)) if total < each => Err(Failure::Usage(format!(
@@ -152,6 +163,8 @@ impl Submit {
             supervise: self.supervise,
             conf: self.conf.iter().cloned().collect(),
             executor: self.executor(),
+            on_disconnect: self.on_disconnect,
+            lease: None,
             total_executor_cores: self.total_executor_cores,
             named: self.resources()?,
         })

@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use serde::Deserialize;
 use vesta_proto::error::shown;
+use vesta_types::OnDisconnect;
 
 use super::{ConfigError, checks};
 use crate::units;
@@ -120,7 +121,7 @@ pub struct Settings {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = units::duration, env = "VESTA_MASTER_WORKER_HEARTBEAT")]
     #[serde(deserialize_with = "super::time")]
     pub worker_heartbeat: Option<Duration>,
-    /// Scales the five times before this one, for tests. [default: 1]
+    /// Scales the five times before this one, and stop_lease, for tests. [default: 1]
     #[arg(
         long,
         value_name = "FACTOR",
@@ -146,6 +147,19 @@ pub struct Settings {
         env = "VESTA_MASTER_MAX_EXECUTOR_RETRIES"
     )]
     pub max_executor_retries: Option<i32>,
+    /// What becomes of a driver whose worker is cut off from all masters, unless it says otherwise: it is
+    /// to "keep" running, or to "stop" so that no second copy overlaps with it. [default: keep]
+    #[arg(long, value_name = "WHAT", env = "VESTA_MASTER_ON_DISCONNECT")]
+    pub on_disconnect: Option<OnDisconnect>,
+    /// How long a driver that is to stop runs on after its worker's last confirmed heartbeat.
+    /// [default: 120s]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = units::duration, env = "VESTA_MASTER_STOP_LEASE")]
+    #[serde(deserialize_with = "super::time")]
+    pub stop_lease: Option<Duration>,
+    /// How long such a driver may then take to end before it is killed. [default: 10s]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = units::duration, env = "VESTA_MASTER_STOP_GRACE")]
+    #[serde(deserialize_with = "super::time")]
+    pub stop_grace: Option<Duration>,
     /// What is logged: a level, or more finely as in info,vesta_master=debug.
     #[arg(long, value_name = "FILTER", env = "VESTA_MASTER_LOG", help = units::with_default(
         "What is logged: a level, or more finely as in info,vesta_master=debug", LOG
@@ -189,6 +203,9 @@ pub struct MasterConfig {
     pub spread_out: bool,
     pub reserve_for_executors: bool,
     pub max_executor_retries: i32,
+    pub on_disconnect: OnDisconnect,
+    pub stop_lease: Duration,
+    pub stop_grace: Duration,
     pub log: String,
     /// What is allowed and not wise, for the log.
     pub warnings: Vec<String>,
@@ -221,6 +238,9 @@ impl Settings {
             spread_out: self.spread_out.or(below.spread_out),
             reserve_for_executors: self.reserve_for_executors.or(below.reserve_for_executors),
             max_executor_retries: self.max_executor_retries.or(below.max_executor_retries),
+            on_disconnect: self.on_disconnect.or(below.on_disconnect),
+            stop_lease: self.stop_lease.or(below.stop_lease),
+            stop_grace: self.stop_grace.or(below.stop_grace),
             log: self.log.or(below.log),
         }
     }
@@ -284,6 +304,9 @@ impl Settings {
             spread_out: self.spread_out.unwrap_or(true),
             reserve_for_executors: self.reserve_for_executors.unwrap_or(true),
             max_executor_retries: retries(self.max_executor_retries.unwrap_or(10))?,
+            on_disconnect: self.on_disconnect.unwrap_or_default(),
+            stop_lease: times.stop_lease,
+            stop_grace: self.stop_grace.unwrap_or(Duration::from_secs(10)),
             log: self.log.unwrap_or_else(|| LOG.to_owned()),
             warnings,
         })
@@ -512,6 +535,7 @@ struct Times {
     app_lease: Duration,
     order_ttl: Duration,
     worker_heartbeat: Duration,
+    stop_lease: Duration,
 }
 
 impl Times {
@@ -524,6 +548,7 @@ impl Times {
             app_lease: seconds(settings.app_lease, 300),
             order_ttl: seconds(settings.order_ttl, 15),
             worker_heartbeat: seconds(settings.worker_heartbeat, 5),
+            stop_lease: seconds(settings.stop_lease, 120),
         };
         // Clocks that drift by up to a tenth, and a second for what is under way.
         let least = times.order_ttl.mul_f64(1.1) + Duration::from_secs(1);
@@ -547,6 +572,15 @@ impl Times {
                 times.app_lease, times.worker_heartbeat
             )));
         }
+        // Else what is started in time could be over before it begins.
+        let least = times.order_ttl + times.worker_heartbeat * 2;
+        if times.stop_lease < least {
+            return Err(ConfigError::Contradiction(format!(
+                "stop_lease = {:?}, order_ttl = {:?} and worker_heartbeat = {:?}: stop_lease must be at \
+                 least {least:?} (order_ttl + 2 x worker_heartbeat)",
+                times.stop_lease, times.order_ttl, times.worker_heartbeat
+            )));
+        }
         Ok(times.scaled(checks::time_scale(settings.time_scale.unwrap_or(1.0))?))
     }
 
@@ -557,6 +591,7 @@ impl Times {
             app_lease: self.app_lease.mul_f64(scale),
             order_ttl: self.order_ttl.mul_f64(scale),
             worker_heartbeat: self.worker_heartbeat.mul_f64(scale),
+            stop_lease: self.stop_lease.mul_f64(scale),
         }
     }
 }

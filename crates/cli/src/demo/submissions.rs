@@ -130,6 +130,8 @@ impl Submitter {
             supervise: false,
             conf: BTreeMap::new(),
             executor: None,
+            on_disconnect: None,
+            lease: None,
             total_executor_cores: None,
             named: Default::default(),
         }

@@ -127,6 +127,8 @@ mod tests {
             supervise: false,
             conf: BTreeMap::new(),
             executor: None,
+            on_disconnect: None,
+            lease: None,
             total_executor_cores: None,
             named: Default::default(),
         };

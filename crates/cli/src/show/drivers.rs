@@ -59,6 +59,7 @@ pub fn driver(driver: &Driver) -> String {
         .map_or_else(String::new, |code| code.to_string());
     let flags = [
         (driver.supervise, "supervised"),
+        (driver.lease_ms > 0, "to stop when its worker is cut off"),
         (driver.kill_requested, "its end was asked for"),
     ];
     let flags: Vec<&str> = flags

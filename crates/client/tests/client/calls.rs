@@ -20,6 +20,8 @@ fn driver() -> DriverDescription {
         supervise: false,
         conf: BTreeMap::new(),
         executor: None,
+        on_disconnect: None,
+        lease: None,
         total_executor_cores: None,
         named: Default::default(),
     }

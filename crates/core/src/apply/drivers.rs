@@ -34,6 +34,8 @@ impl Applying<'_> {
             return;
         };
         self.state.driver_queue.remove(&driver.ticket);
+        driver.leased_to = None;
+        self.state.leased_drivers.remove(id);
         driver.state = to;
         driver.exit = exit;
         driver.message = clip(message);

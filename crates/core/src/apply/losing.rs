@@ -69,8 +69,12 @@ impl Applying<'_> {
             self.note(id, Outcome::Lost, why);
             self.end_driver(id, DriverState::Killed, None, why);
         } else if driver.description.supervise {
+            let lost_on = driver.description.lease.and(driver.last_worker.clone());
             self.note(id, Outcome::Relaunched, why);
             self.relaunch_driver(id, why);
+            if let Some(worker) = lost_on {
+                self.lease(id, worker);
+            }
         } else {
             self.note(id, Outcome::Lost, why);
             self.end_driver(id, DriverState::Error, None, why);

@@ -13,6 +13,7 @@ mod drivers;
 mod executors;
 mod history;
 mod leadership;
+mod leases;
 mod losing;
 mod place;
 mod report;
@@ -128,6 +129,10 @@ impl Applying<'_> {
             } => {
                 self.check_epoch(*epoch)?;
                 self.lose_workers(workers, cause)
+            }
+            Command::EndLeases { epoch, drivers } => {
+                self.check_epoch(*epoch)?;
+                self.end_leases(drivers)
             }
             Command::Place {
                 epoch,

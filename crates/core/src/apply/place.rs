@@ -55,8 +55,7 @@ impl Applying<'_> {
         named: &Addresses,
     ) -> Option<()> {
         let driver = self.state.drivers.get(id)?;
-        let expected = driver.state.is_waiting()
-            && !driver.kill_requested
+        let expected = driver.may_be_placed()
             && driver.attempt.checked_add(1) == Some(attempt)
             && is_as_asked(&driver.description.named, named);
         if !expected {

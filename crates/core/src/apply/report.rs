@@ -32,7 +32,7 @@ impl Applying<'_> {
         holder.quarantined.remove(instance);
         match standing {
             Standing::Current => self.report_current(report, attaching),
-            _ if report.status.is_final() => {}
+            _ if report.status.is_final() => self.end_lease_of(worker, &instance.work),
             // More than a worker may have at once: it will be reported again.
             _ if holder.stopping.len() + holder.quarantined.len() >= REPORTS_MAX => {}
             Standing::Over(why) => {

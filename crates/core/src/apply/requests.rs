@@ -67,6 +67,7 @@ impl Applying<'_> {
             ticket,
             placement: None,
             last_placement: None,
+            leased_to: None,
             last_worker: None,
             kill_requested: false,
             submitted: self.now,

@@ -14,6 +14,7 @@ mod history;
 mod ids;
 mod keys;
 mod kills;
+mod leases;
 mod placements;
 mod queues;
 mod stopping;
@@ -58,6 +59,7 @@ pub fn check(state: &ClusterState) -> Result<(), Vec<String>> {
         ids::check,
         keys::check,
         kills::check,
+        leases::check,
         placements::check,
         queues::check,
         stopping::check,

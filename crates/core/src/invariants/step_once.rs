@@ -19,7 +19,7 @@ pub(super) fn check(before: &ClusterState, after: &ClusterState, broken: &mut Br
         };
         let began = new.attempt != old.attempt;
         broken.unless(
-            !began || old.state.is_waiting() && new.attempt == old.attempt + 1,
+            !began || old.may_be_placed() && new.attempt == old.attempt + 1,
             || {
                 format!(
                     "{id}, {}, went from attempt {} to {}",

@@ -75,6 +75,8 @@ fn submit(supervise: bool) -> Request {
         supervise,
         conf: BTreeMap::new(),
         executor: None,
+        on_disconnect: None,
+        lease: None,
         total_executor_cores: None,
         named: Default::default(),
     };

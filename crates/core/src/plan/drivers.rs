@@ -31,7 +31,10 @@ pub(super) fn place(
         if plan.is_full() {
             return;
         }
-        let waiting = state.drivers.get(driver).filter(|d| may_be_placed(d));
+        let waiting = state
+            .drivers
+            .get(driver)
+            .filter(|driver| driver.may_be_placed());
         let Some(driver) = waiting else { continue };
         let Some(at) = find(driver, rooms, next, &reserve) else {
             continue;
@@ -49,11 +52,6 @@ pub(super) fn place(
             named,
         });
     }
-}
-
-/// Whether `driver` waits for a worker and its end was not asked for.
-fn may_be_placed(driver: &Driver) -> bool {
-    driver.state.is_waiting() && !driver.kill_requested
 }
 
 /// The position of the first worker after the cursor, whether the cursor's own still exists or not.

@@ -39,6 +39,14 @@ impl<'a> Reasons<'a> {
         if driver.kill_requested {
             return Some("its end was asked for".to_owned());
         }
+        if let Some(worker) = &driver.leased_to {
+            let lease = driver.description.lease.map_or(0, |lease| lease.time_ms);
+            return Some(format!(
+                "attempt {} was lost with {worker} and may still run there until its lease of {} s is over",
+                driver.attempt,
+                lease as f64 / 1000.0
+            ));
+        }
         let need = Need::of_driver(&driver.description);
         let text = no_worker(self.state)
             .or_else(|| never_fits_driver(self.state, &driver.description))

@@ -42,6 +42,10 @@ pub struct Driver {
     pub placement: Option<DriverPlacement>,
     /// The last attempt, once it is over and until there is another.
     pub last_placement: Option<DriverPlacement>,
+    /// The worker on which the last attempt was lost, while it may still run there: until its lease is
+    /// over, or its end is reported, there is no other.
+    #[serde(default)]
+    pub leased_to: Option<WorkerId>,
     /// Where the current or last attempt was placed.
     pub last_worker: Option<WorkerId>,
     /// Whether its end was asked for. Durable: whoever leads carries it out.
@@ -54,4 +58,11 @@ pub struct Driver {
     pub exit: Option<Exit>,
     /// Why it is as it is, for people.
     pub message: String,
+}
+
+impl Driver {
+    /// Whether it waits for a worker and may be given one now.
+    pub fn may_be_placed(&self) -> bool {
+        self.state.is_waiting() && !self.kill_requested && self.leased_to.is_none()
+    }
 }

@@ -51,6 +51,9 @@ pub struct ClusterState {
     pub applications: BTreeMap<AppId, Application>,
     /// Drivers that wait for a worker, by ticket: the queue.
     pub driver_queue: BTreeMap<u64, DriverId>,
+    /// Those of them whose lost attempt may still run, with its number.
+    #[serde(default)]
+    pub leased_drivers: BTreeMap<DriverId, u32>,
     /// Applications that are not over, by ticket: the queue.
     pub app_queue: BTreeMap<u64, AppId>,
     /// The worker that got the last driver; round robin goes on after it.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use vesta_core::orders::{self, Should};
 use vesta_core::{Application, ClusterState, Driver, Executor};
 use vesta_proto::worker::{Addresses, Orders, Run, to_worker};
+use vesta_proto::worker_convert::lease;
 use vesta_types::limits::MESSAGE_BYTES_MAX;
 use vesta_types::{Booking, InstanceId};
 
@@ -142,6 +143,7 @@ fn run_driver(id: &InstanceId, driver: &Driver) -> Run {
         executor_cores: description.executor.as_ref().map(|size| size.cores),
         executor_memory_mib: description.executor.as_ref().map(|size| size.memory_mib),
         total_executor_cores: description.total_executor_cores,
+        lease: description.lease.map(lease),
         ..booked(id, &booking)
     }
 }

@@ -6,6 +6,7 @@
 mod applications;
 mod clock;
 mod dispatch;
+mod leases;
 mod liveness;
 mod planning;
 mod recovery;
@@ -21,7 +22,7 @@ use vesta_core::{ClusterState, Command, Policy, Reply};
 use vesta_proto::application::to_application;
 use vesta_proto::worker::to_worker;
 use vesta_types::{
-    AppId, ClusterId, Epoch, InstanceReport, RecoveryState, WorkerDescription, WorkerId,
+    AppId, ClusterId, DriverId, Epoch, InstanceReport, RecoveryState, WorkerDescription, WorkerId,
 };
 
 use clock::LedClock;
@@ -110,6 +111,7 @@ enum Pending {
     Complete,
     Lose(Vec<WorkerId>, Box<Command>),
     Expire(Vec<AppId>),
+    EndLeases(Vec<(DriverId, u32)>),
 }
 
 /// A leadership.
@@ -132,6 +134,8 @@ pub struct Leader {
     brake: liveness::Brake,
     /// Verdicts whose outcome is not known: proposed again, until it is.
     unsettled: Vec<(Vec<WorkerId>, Box<Command>)>,
+    /// Attempts that were lost and may still run.
+    lost_attempts: BTreeMap<DriverId, leases::LostAttempt>,
     outputs: Vec<Output>,
 }
 
@@ -161,6 +165,7 @@ impl Leader {
             condemned: Vec::new(),
             brake: liveness::Brake::default(),
             unsettled: Vec::new(),
+            lost_attempts: BTreeMap::new(),
             outputs: Vec::new(),
         };
         leader.track(state);
@@ -193,6 +198,7 @@ impl Leader {
             self.confirm_applications(state);
             self.judge(state);
             self.complete_recovery(state);
+            self.end_leases(state);
             self.plan(state);
             self.dispatch(state);
             self.send_tables(state);
@@ -245,6 +251,7 @@ impl Leader {
                 // It may still be applied: until it is, nothing else is to be done with these.
                 None => self.unsettled.push((workers, verdict)),
             },
+            Pending::EndLeases(drivers) => self.leases_proposed(&drivers),
             Pending::Expire(apps) => {
                 for app in apps {
                     if let Some(line) = self.apps.get_mut(&app) {

@@ -15,6 +15,7 @@ use vesta_proto::client::{
     ReadLogReply, ReadLogRequest, ReadPoint, SubmitDriverReply, SubmitDriverRequest,
 };
 use vesta_proto::{checks, client_convert};
+use vesta_types::OnDisconnect;
 use vesta_types::limits::{LIST_MAX, MESSAGE_BYTES_MAX, TEXT_BYTES_MAX};
 
 use super::forward::{Route, here_or_leader};
@@ -39,8 +40,13 @@ impl ClientService {
         &self,
         request: SubmitDriverRequest,
     ) -> Result<Response<SubmitDriverReply>, Status> {
-        let (key, description) =
+        let (key, mut description) =
             client_convert::submitted_driver(request).map_err(|error| status::invalid(&error))?;
+        // Kept with the driver: what it was accepted under holds for as long as it lives.
+        let config = &self.0.config;
+        let on_disconnect = description.on_disconnect.unwrap_or(config.on_disconnect);
+        description.on_disconnect = Some(on_disconnect);
+        description.lease = (on_disconnect == OnDisconnect::Stop).then_some(config.lease);
         let warning = plan::never_fits_driver(&self.0.shared.state(), &description);
         let (answer, duplicate) = self
             .0

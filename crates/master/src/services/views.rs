@@ -62,6 +62,8 @@ impl<'a> Views<'a> {
             cores: description.cores,
             memory_mib: description.memory_mib,
             supervise: description.supervise,
+            on_disconnect: description.on_disconnect.unwrap_or_default().to_string(),
+            lease_ms: description.lease.map_or(0, |lease| lease.time_ms),
             waiting_because: self.reasons.driver(driver).unwrap_or_default(),
             exit_code: driver.exit.as_ref().and_then(|exit| exit.code),
             message: driver.message.clone(),

@@ -56,6 +56,7 @@ fn order() -> RunOrder {
             cores: 1,
             memory_mib: 256,
         }),
+        lease: None,
         total_executor_cores: Some(8),
     }
 }

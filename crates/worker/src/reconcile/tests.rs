@@ -43,6 +43,7 @@ fn run(instance: InstanceId) -> RunOrder {
         name: "x".into(),
         payload: Vec::new(),
         executor: None,
+        lease: None,
         total_executor_cores: None,
     }
 }

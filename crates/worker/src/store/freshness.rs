@@ -32,11 +32,15 @@ pub fn confirm(dir: &Path, boot: Uuid, stamp: Boottime) -> io::Result<()> {
 
 /// Whether something may be executed now, by the latest confirmation in the worker's directory `dir`.
 pub fn is_fresh(dir: &Path, boot: Uuid, order_ttl: Duration) -> bool {
+    reconcile::is_fresh(last(dir, boot), Boottime::now(), order_ttl)
+}
+
+/// When the latest heartbeat that was confirmed in this boot was sent.
+pub(crate) fn last(dir: &Path, boot: Uuid) -> Option<Boottime> {
     let confirmed = files::read_json::<Confirmed>(&dir.join("confirmed")).value();
-    let stamp = confirmed
+    confirmed
         .filter(|confirmed| confirmed.boot == boot)
-        .map(|found| found.stamp);
-    reconcile::is_fresh(stamp, Boottime::now(), order_ttl)
+        .map(|found| found.stamp)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 mod artifacts;
 mod backoff;
 mod environment;
+mod lease;
 mod reap;
 mod run;
 mod substitute;

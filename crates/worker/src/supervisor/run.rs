@@ -12,6 +12,7 @@ use uuid::Uuid;
 use vesta_types::Exit;
 
 use super::backoff::Backoff;
+use super::lease::Leased;
 use super::{artifacts, environment, reap};
 use crate::clock;
 use crate::failpoint;
@@ -28,12 +29,14 @@ pub(super) struct Supervisor {
     dir: InstanceDir,
     order: InstanceOrder,
     boot: Uuid,
+    lease: Leased,
     terminate: Signal,
     child: Signal,
     /// Held so that telling an agent that is gone does not end this process.
     _pipe: Signal,
     /// It was told to end.
     stopped: bool,
+    lease_is_over: bool,
 }
 
 impl Supervisor {
@@ -46,6 +49,7 @@ impl Supervisor {
         let child = signal(SignalKind::child())?;
         let pipe = signal(SignalKind::pipe())?;
         Ok(Supervisor {
+            lease: Leased::new(order.run.lease, boot, &dir),
             dir,
             order,
             boot,
@@ -53,6 +57,7 @@ impl Supervisor {
             child,
             _pipe: pipe,
             stopped: false,
+            lease_is_over: false,
         })
     }
 
@@ -196,6 +201,13 @@ impl Supervisor {
                     self.stopped = true;
                     kill_at = Some(self.terminate_group(pid));
                 }
+                () = self.lease.over(), if !self.lease_is_over => {
+                    self.end_lease();
+                    // By now at the latest, whatever its worker's own grace.
+                    let grace = self.lease.grace().unwrap_or_default();
+                    let at = self.terminate_group(pid).min(Instant::now() + grace);
+                    kill_at = Some(kill_at.map_or(at, |before: Instant| before.min(at)));
+                }
                 () = tokio::time::sleep_until(due), if kill_at.is_some() => {
                     kill_at = None;
                     signal_group(pid, Kill::KILL);
@@ -210,10 +222,20 @@ impl Supervisor {
         Instant::now() + self.order.kill_grace
     }
 
+    /// Notes that the lease is over: from here on it is as if the instance had been told to end, but
+    /// that it was interrupted.
+    fn end_lease(&mut self) {
+        (self.stopped, self.lease_is_over) = (true, true);
+        if let Err(error) = self.dir.interrupt(&self.lease.reason()) {
+            eprintln!("cannot record that its lease is over: {error}");
+        }
+    }
+
     /// Waits; `true` as soon as it is told to end.
     async fn is_stopped_within(&mut self, time: Duration) -> bool {
         tokio::select! {
             _ = self.terminate.recv(), if !self.stopped => self.stopped = true,
+            () = self.lease.over(), if !self.stopped => self.end_lease(),
             () = tokio::time::sleep(time), if !self.stopped => {}
             else => {}
         }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
-use vesta_types::{Artifact, ExecutorSize, Exit, InstanceId, InstanceStatus, Work};
+use vesta_types::{Artifact, ExecutorSize, Exit, InstanceId, InstanceStatus, Lease, Work};
 use vesta_worker::clock::{self, Boottime};
 use vesta_worker::store::{InstanceDir, InstanceOrder, freshness};
 
@@ -514,4 +514,34 @@ fn a_driver_that_is_killed_between_two_runs_is_not_started_again() {
         }
     );
     assert_eq!(lines(&case.file("ran")), ["x"]);
+}
+
+/// What `stop` promises: no agent is needed for it, and no TERM that is heeded.
+#[test]
+fn a_driver_whose_lease_is_over_is_ended_and_was_interrupted() {
+    let text = "trap '' TERM; echo $$ > pid.part; mv pid.part pid; while :; do sleep 0.05; done";
+    let mut order = accepted(script(driver(1), text));
+    // A worker's longer grace does not lengthen it.
+    order.kill_grace = BOUND;
+    order.run.supervise = true;
+    order.run.lease = Some(Lease {
+        time_ms: 400,
+        grace_ms: 100,
+    });
+    let case = Case::new(&order);
+    let supervisor = case.start();
+    let pid = written_pid(&case.file("pid"));
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_millis(600) {
+        case.confirm(Duration::ZERO);
+        assert!(is_alive(pid), "a confirmed heartbeat prolongs it");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    supervisor.wait();
+    assert!(!is_alive(pid));
+    let status = case.status();
+    assert!(
+        matches!(&status, InstanceStatus::Interrupted { reason } if reason.contains("lease")),
+        "{status:?}"
+    );
 }

@@ -56,6 +56,7 @@ pub fn script(instance: InstanceId, script: &str) -> RunOrder {
         name: "a name".into(),
         payload: Vec::new(),
         executor: None,
+        lease: None,
         total_executor_cores: None,
     }
 }

@@ -9,6 +9,7 @@ mod garbage;
 mod history;
 mod leader_everywhere;
 mod leadership;
+mod leases;
 mod life_cycles;
 mod losing;
 mod model;

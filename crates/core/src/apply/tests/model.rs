@@ -45,6 +45,10 @@ pub(super) struct ModelDriver {
     pub killing: bool,
     pub wants_gpu: bool,
     pub gpu: Option<u8>,
+    /// It is to stop when its worker is cut off.
+    pub stops: bool,
+    /// Where a lost attempt may still run.
+    pub leased: Option<u16>,
 }
 
 #[derive(Clone, Debug)]
@@ -204,6 +208,13 @@ impl Model {
 
     fn driver_says(&mut self, n: u16, id: usize, says: Says) {
         use DriverState::{Error, Failed, Finished, Killed, Relaunching};
+        if let Some(driver) = self.drivers.get_mut(id)
+            && driver.leased == Some(n)
+            && says.is_final()
+        {
+            driver.leased = None;
+            return;
+        }
         let Some(driver) = self
             .drivers
             .get_mut(id)
@@ -252,6 +263,7 @@ impl Model {
         if to != DriverState::Running {
             (driver.on, driver.seen, driver.restart) = (None, false, 0);
             driver.gpu = None;
+            driver.leased = None;
             let apps = match to {
                 DriverState::Finished => ApplicationState::Finished,
                 DriverState::Killed => ApplicationState::Killed,
@@ -346,11 +358,23 @@ impl Model {
                     (false, false) => DriverState::Error,
                 };
                 self.driver_is(id, to);
+                let driver = &mut self.drivers[id];
+                if driver.stops && to == DriverState::Relaunching {
+                    driver.leased = Some(n);
+                }
             }
         }
     }
 
-    pub(super) fn submit(&mut self, supervise: bool, wants_gpu: bool) {
+    pub(super) fn end_lease(&mut self, id: usize, attempt: u32) {
+        if let Some(driver) = self.drivers.get_mut(id)
+            && driver.attempt == attempt
+        {
+            driver.leased = None;
+        }
+    }
+
+    pub(super) fn submit(&mut self, supervise: bool, wants_gpu: bool, stops: bool) {
         let state = DriverState::Submitted;
         let (attempt, on, seen, restart, killing) = (0, None, false, 0, false);
         self.drivers.push(ModelDriver {
@@ -363,6 +387,8 @@ impl Model {
             killing,
             wants_gpu,
             gpu: None,
+            stops,
+            leased: None,
         });
     }
 
@@ -411,6 +437,7 @@ impl Model {
     ) -> bool {
         let driver = &self.drivers[id];
         let fits = driver.state.is_waiting()
+            && driver.leased.is_none()
             && attempt == driver.attempt + 1
             && driver.wants_gpu == gpu.is_some()
             && self.has_room(n, life, gpu);

@@ -29,8 +29,10 @@ enum Event {
     Attach(u16, bool, Vec<Said>),
     Report(u16, Vec<Said>),
     Lose(u16),
-    /// Whether it is supervised, and whether it wants a gpu.
-    Submit(bool, bool),
+    /// Whether it is supervised, whether it wants a gpu, and whether it is to stop when it is cut off.
+    Submit(bool, bool, bool),
+    /// Of which driver, and whether it is about an attempt that is over.
+    EndLease(usize, bool),
     Kill(usize),
     /// A driver: which, how far off its attempt, where, whether planned with another incarnation, and
     /// with which gpu.
@@ -76,7 +78,9 @@ fn event() -> impl Strategy<Value = Event> {
         10 => (n(), prop::bool::weighted(0.15), says()).prop_map(|(n, l, s)| Event::Attach(n, l, s)),
         14 => (n(), says()).prop_map(|(n, s)| Event::Report(n, s)),
         2 => n().prop_map(Event::Lose),
-        8 => (any::<bool>(), gpu()).prop_map(|(s, g)| Event::Submit(s, g.is_some())),
+        8 => (any::<bool>(), gpu(), any::<bool>())
+            .prop_map(|(s, g, stops)| Event::Submit(s, g.is_some(), stops)),
+        4 => (0..9usize, prop::bool::weighted(0.2)).prop_map(|(d, old)| Event::EndLease(d, old)),
         2 => (0..9usize).prop_map(Event::Kill),
         12 => (0..9usize, prop_oneof![8 => Just(1u32), 1 => Just(0), 1 => Just(2)], n(),
                prop::bool::weighted(0.1), gpu())
@@ -251,11 +255,23 @@ impl Pair {
                     self.model.lose(*n);
                 }
             }
-            Event::Submit(supervise, gpu) => {
+            Event::EndLease(id, old) => {
+                let attempt = self.model.drivers.get(*id).map_or(0, |it| it.attempt);
+                let attempt = attempt.saturating_sub(u32::from(*old));
+                let drivers = vec![(self.driver_id(*id), attempt)];
+                let command = Command::EndLeases {
+                    epoch: self.real.epoch(),
+                    drivers,
+                };
+                self.real.apply(command).unwrap();
+                self.model.end_lease(*id, attempt);
+            }
+            Event::Submit(supervise, gpu, stops) => {
                 let mut description = driver(*supervise);
+                description.lease = stops.then_some(LEASE);
                 description.named = wants_gpu(*gpu);
                 self.real.submit_as(description);
-                self.model.submit(*supervise, *gpu);
+                self.model.submit(*supervise, *gpu, *stops);
             }
             Event::Kill(n) => {
                 let known = self.model.drivers.len() > *n;
@@ -435,6 +451,8 @@ impl Pair {
                 .as_ref()
                 .map(|placement| placement.worker.clone());
             assert_eq!(on, known.on.map(worker_id), "driver {n}");
+            let leased = driver.leased_to.clone();
+            assert_eq!(leased, known.leased.map(worker_id), "driver {n}");
         }
         for (n, known) in model.apps.iter().enumerate() {
             let app = self.real.app(&self.app_id(n));

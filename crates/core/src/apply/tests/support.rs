@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use uuid::{Builder, Uuid};
 use vesta_types::{
     AppId, ApplicationDescription, Capacity, ClusterId, DriverDescription, DriverId, DriverRun,
-    Epoch, Exit, Incarnation, InstanceId, InstanceReport, InstanceStatus, Launch, ProfileRequest,
-    ResourceProfile, SubmissionKey, Timestamp, WorkerDescription, WorkerId,
+    Epoch, Exit, Incarnation, InstanceId, InstanceReport, InstanceStatus, Launch, Lease,
+    ProfileRequest, ResourceProfile, SubmissionKey, Timestamp, WorkerDescription, WorkerId,
 };
 
 use crate::command::{Command, Entry, Placement, Request};
@@ -23,6 +23,11 @@ pub(super) const START: Timestamp = Timestamp(1_795_258_800_000);
 pub(super) fn cluster_id() -> ClusterId {
     ClusterId(Uuid::from_u128(0xC1))
 }
+
+pub(super) const LEASE: Lease = Lease {
+    time_ms: 120_000,
+    grace_ms: 10_000,
+};
 
 /// The key number `n` made at `at`.
 pub(super) fn key_at(at: Timestamp, n: u64) -> SubmissionKey {
@@ -80,6 +85,8 @@ pub(super) fn driver(supervise: bool) -> DriverDescription {
         supervise,
         conf: BTreeMap::new(),
         executor: None,
+        on_disconnect: None,
+        lease: None,
         total_executor_cores: None,
         named: Default::default(),
     }

@@ -1,6 +1,7 @@
 //! Schedules of crashes, pauses and cuts, played to a leader without any IO.
 
 mod applications;
+mod leases;
 mod orders;
 mod planning;
 mod recovery;
@@ -16,7 +17,7 @@ use vesta_proto::application::to_application;
 use vesta_proto::worker::{Orders, to_worker};
 use vesta_types::{
     ApplicationDescription, Capacity, ClusterId, DriverDescription, Epoch, Incarnation,
-    InstanceReport, InstanceStatus, Launch, ProfileRequest, ResourceProfile, SubmissionKey,
+    InstanceReport, InstanceStatus, Launch, Lease, ProfileRequest, ResourceProfile, SubmissionKey,
     Timestamp, WorkerDescription,
 };
 
@@ -148,6 +149,10 @@ impl Play {
     }
 
     fn submit(&mut self) {
+        self.submit_with(false, None);
+    }
+
+    fn submit_with(&mut self, supervise: bool, lease: Option<Lease>) {
         let key = self.key();
         let description = DriverDescription {
             name: "test".to_owned(),
@@ -157,9 +162,11 @@ impl Play {
             },
             cores: 1,
             memory_mib: 64,
-            supervise: false,
+            supervise,
             conf: BTreeMap::new(),
             executor: None,
+            on_disconnect: None,
+            lease,
             total_executor_cores: None,
             named: Default::default(),
         };

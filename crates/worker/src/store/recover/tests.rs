@@ -45,6 +45,7 @@ impl Earlier {
             name: "x".into(),
             payload: Vec::new(),
             executor: None,
+            lease: None,
             total_executor_cores: None,
         };
         let dir = self.store.instance(&instance(number));

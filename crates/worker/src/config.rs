@@ -45,6 +45,8 @@ pub struct Config {
     pub order_ttl: Duration,
     /// How long a process that was told to end (TERM) may take before it is killed.
     pub kill_grace: Duration,
+    /// The most that is kept of each of an instance's two outputs, in bytes.
+    pub log_max: u64,
     /// By what the processes of an instance are found; `None` is the best that is there.
     pub containment: Option<Containment>,
     /// What becomes of what runs here when the agent is asked to end.
@@ -80,6 +82,7 @@ impl Config {
             heartbeat: Duration::from_secs(5),
             order_ttl: Duration::from_secs(15),
             kill_grace: Duration::from_secs(10),
+            log_max: 100 * 1024 * 1024,
             containment: None,
             on_terminate: OnTerminate::End,
             restart_backoff: 1.0,

@@ -61,6 +61,7 @@ fn launched(config: WorkerConfig) -> Result<vesta_worker::Config, vesta_worker::
         heartbeat: config.heartbeat,
         order_ttl: config.order_ttl,
         kill_grace: config.kill_grace,
+        log_max: config.log_max_mib.saturating_mul(1024 * 1024),
         containment: config.containment,
         on_terminate: match config.on_terminate {
             OnTerminate::End => vesta_worker::OnTerminate::End,

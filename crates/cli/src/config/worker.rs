@@ -124,6 +124,10 @@ pub struct Settings {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = units::duration, env = "VESTA_WORKER_KILL_GRACE")]
     #[serde(deserialize_with = "super::time")]
     pub kill_grace: Option<Duration>,
+    /// The most that is kept of each of the two outputs of what runs here; older is dropped. [default: 100m]
+    #[arg(long, value_name = "MEMORY", allow_hyphen_values = true, value_parser = units::memory, env = "VESTA_WORKER_LOG_MAX")]
+    #[serde(deserialize_with = "super::memory")]
+    pub log_max: Option<u64>,
     /// By what every process of an instance is found: cgroup2, cgroup1 or process-groups. [default: the
     /// best that is there]
     #[arg(long, value_name = "WHAT", env = "VESTA_WORKER_CONTAINMENT")]
@@ -171,6 +175,7 @@ pub struct WorkerConfig {
     pub heartbeat: Duration,
     pub order_ttl: Duration,
     pub kill_grace: Duration,
+    pub log_max_mib: u64,
     pub containment: Option<Containment>,
     pub on_terminate: OnTerminate,
     pub insecure: bool,
@@ -222,6 +227,7 @@ impl Settings {
             heartbeat: self.heartbeat.or(below.heartbeat),
             order_ttl: self.order_ttl.or(below.order_ttl),
             kill_grace: self.kill_grace.or(below.kill_grace),
+            log_max: self.log_max.or(below.log_max),
             containment: self.containment.or(below.containment),
             on_terminate: self.on_terminate.or(below.on_terminate),
             insecure: self.insecure.or(below.insecure),
@@ -268,6 +274,7 @@ impl Settings {
             heartbeat: heartbeat.mul_f64(time_scale),
             order_ttl: order_ttl.mul_f64(time_scale),
             kill_grace: self.kill_grace.unwrap_or(Duration::from_secs(10)),
+            log_max_mib: self.log_max.unwrap_or(100),
             containment: self.containment,
             on_terminate: self.on_terminate.unwrap_or(OnTerminate::End),
             insecure,

@@ -38,6 +38,7 @@ impl Agent {
                     kill_grace: self.config.kill_grace,
                     restart_backoff: self.config.restart_backoff,
                     cgroup,
+                    log_max: self.config.log_max,
                 };
                 let command = self.config.supervisor.clone();
                 self.watch_over(instance, Origin::Ordered(Box::new(order), command));

@@ -1,16 +1,11 @@
 //! Reading what an instance printed, for whoever asks through a master.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
-
-use rustix::fs::OFlags;
 use vesta_proto::worker::{LogChunk, ReadLog};
 use vesta_types::WorkerId;
 use vesta_types::limits::LOG_CHUNK_BYTES;
 
 use crate::store::InstanceDir;
+use crate::store::output::{Output, Part};
 
 /// Reads what is asked for. `found` is the instance's directory and whether the instance has ended;
 /// `None` if it was never accepted here.
@@ -32,9 +27,16 @@ pub(super) fn read(
             ..answer
         };
     };
-    let name = if request.stderr { "stderr" } else { "stdout" };
-    match read_part(&dir.path().join(name), request) {
-        Ok((data, offset, size)) => LogChunk {
+    let (name, output) = match request.stderr {
+        true => ("stderr", Output::stderr(dir.path())),
+        false => ("stdout", Output::stdout(dir.path())),
+    };
+    let most = match request.bytes_max {
+        0 => LOG_CHUNK_BYTES as u64,
+        bytes => u64::from(bytes).min(LOG_CHUNK_BYTES as u64),
+    };
+    match output.read(request.offset, most, request.tail) {
+        Ok(Part { data, offset, size }) => LogChunk {
             data,
             offset,
             size,
@@ -49,44 +51,12 @@ pub(super) fn read(
     }
 }
 
-/// The part, its offset, and the file's size. A file that is not there yet is empty.
-fn read_part(path: &Path, request: &ReadLog) -> io::Result<(Vec<u8>, u64, u64)> {
-    let Some(mut file) = open(path)? else {
-        return Ok((Vec::new(), 0, 0));
-    };
-    let size = file.metadata()?.len();
-    let most = match request.bytes_max {
-        0 => LOG_CHUNK_BYTES as u64,
-        bytes => u64::from(bytes).min(LOG_CHUNK_BYTES as u64),
-    };
-    let offset = match request.tail {
-        true => size.saturating_sub(most),
-        false => request.offset.min(size),
-    };
-    file.seek(SeekFrom::Start(offset))?;
-    let mut data = Vec::new();
-    file.take(most).read_to_end(&mut data)?;
-    // It may have grown meanwhile.
-    let size = size.max(offset + data.len() as u64);
-    Ok((data, offset, size))
-}
-
-/// The process could have put anything in its log's place: a link is not followed, a pipe not waited for.
-fn open(path: &Path) -> io::Result<Option<File>> {
-    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
-    let flags = i32::try_from(flags).map_err(io::Error::other)?;
-    match OpenOptions::new().read(true).custom_flags(flags).open(path) {
-        Ok(file) if file.metadata()?.is_file() => Ok(Some(file)),
-        Ok(_) => Err(io::Error::other("not a regular file")),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::fs;
+    use std::path::Path;
+
+    use super::*;
 
     fn ask(offset: u64, bytes_max: u32, tail: bool) -> ReadLog {
         ReadLog {

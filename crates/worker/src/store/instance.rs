@@ -11,7 +11,7 @@
 //! interrupted       it was started and its outcome is not known
 //! acknowledged      its end is committed
 //! work/             the process's directory, with its artifacts
-//! stdout, stderr    what it printed, over all restarts
+//! stdout, stderr    what it printed, over all restarts ([`super::output`])
 //! ```
 
 use std::fs;
@@ -54,6 +54,8 @@ pub struct InstanceOrder {
     pub restart_backoff: f64,
     /// Its cgroup, where there are any.
     pub cgroup: Option<Cgroup>,
+    /// The most that is kept of each of its two outputs, in bytes.
+    pub log_max: u64,
 }
 
 /// Who decided whether an instance is executed.

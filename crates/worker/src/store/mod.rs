@@ -13,6 +13,7 @@ mod identity;
 pub mod instance;
 mod leftovers;
 mod members;
+pub(crate) mod output;
 pub(crate) mod recover;
 
 use std::fs::{self, File, TryLockError};

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::{File, OpenOptions};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use vesta_types::Work;
@@ -53,16 +52,8 @@ pub(super) fn command(
     command.envs(own_variables(dir, order, restart));
     command.current_dir(dir.work_path());
     command.stdin(Stdio::null());
-    command.stdout(output(&dir.path().join("stdout"))?);
-    command.stderr(output(&dir.path().join("stderr"))?);
     command.process_group(0);
     Ok(command)
-}
-
-/// The file is appended to, so that it holds what every run printed.
-fn output(path: &Path) -> Result<File, String> {
-    let opened = OpenOptions::new().create(true).append(true).open(path);
-    opened.map_err(|error| format!("cannot write {}: {error}", path.display()))
 }
 
 fn own_variables(

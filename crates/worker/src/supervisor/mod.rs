@@ -5,6 +5,7 @@ mod artifacts;
 mod backoff;
 mod environment;
 mod lease;
+mod printed;
 mod reap;
 mod run;
 mod substitute;

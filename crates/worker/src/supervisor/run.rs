@@ -13,6 +13,7 @@ use vesta_types::Exit;
 
 use super::backoff::Backoff;
 use super::lease::Leased;
+use super::printed::Printed;
 use super::{artifacts, environment, reap};
 use crate::clock;
 use crate::failpoint;
@@ -122,6 +123,12 @@ impl Supervisor {
             Ok(command) => command,
             Err(error) => return could_not_run(error),
         };
+        let (printed, [stdout, stderr]) = match Printed::begin(self.dir.path(), self.order.log_max)
+        {
+            Ok(begun) => begun,
+            Err(error) => return could_not_run(error),
+        };
+        command.stdout(stdout).stderr(stderr);
         // The last look before exec. The records are written already: syncing them may take long.
         while !freshness::is_fresh(self.dir.root(), self.boot, self.order.order_ttl) {
             if restart == 0 {
@@ -133,7 +140,10 @@ impl Supervisor {
                 return Outcome::Exited(Exit::default());
             }
         }
-        let child = match self.spawn(&mut command) {
+        let spawned = self.spawn(&mut command);
+        // With it go this process's own ends of the pipes.
+        drop(command);
+        let child = match spawned {
             Ok(child) => child,
             Err(error) => return could_not_run(error),
         };
@@ -141,6 +151,7 @@ impl Supervisor {
         tell_agent();
         let reap::End { code, signal } = self.wait(child.id()).await;
         reap::end_descendants(self.order.cgroup.as_ref()).await;
+        printed.finish().await;
         Outcome::Exited(Exit {
             code,
             signal,

@@ -545,3 +545,24 @@ fn a_driver_whose_lease_is_over_is_ended_and_was_interrupted() {
         "{status:?}"
     );
 }
+
+/// D34. SPARK-36252: what a driver prints fills the disk.
+#[test]
+fn a_driver_that_prints_without_end_fills_no_disk_and_its_last_lines_can_be_read() {
+    let mut order = accepted(script(driver(1), "seq 1000000 1999999; echo last; exit 3"));
+    order.log_max = 64 * 1024;
+    let case = Case::new(&order);
+    case.start().wait();
+    assert_eq!(case.exit().code, Some(3));
+    let mut kept = Vec::new();
+    for entry in fs::read_dir(case.dir.path()).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_name().to_string_lossy().starts_with("stdout") {
+            kept.push((entry.file_name(), entry.metadata().unwrap().len()));
+        }
+    }
+    let bytes: u64 = kept.iter().map(|(_, length)| length).sum();
+    assert!((32 * 1024..=64 * 1024).contains(&bytes), "{kept:?}");
+    let end = fs::read_to_string(case.dir.path().join("stdout")).unwrap();
+    assert!(end.ends_with("1999998\n1999999\nlast\n"), "{kept:?}");
+}

@@ -73,6 +73,7 @@ pub fn accepted(run: RunOrder) -> InstanceOrder {
         kill_grace: Duration::from_millis(500),
         restart_backoff: 0.05,
         cgroup: None,
+        log_max: 1024 * 1024,
     }
 }
 

@@ -60,6 +60,7 @@ impl Earlier {
             kill_grace: GRACE,
             restart_backoff: 1.0,
             cgroup: None,
+            log_max: 1024 * 1024,
         };
         dir.accept(&order).unwrap();
         dir

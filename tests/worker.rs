@@ -632,6 +632,46 @@ async fn no_orphan_of_an_application_outlives_it_though_its_agent_was_killed() {
     cluster.finish().await;
 }
 
+/// A worker that is left alone for a year: what is over goes, what runs stays.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_directory_of_a_driver_that_is_long_over_is_removed_and_no_other() {
+    let mut options = options();
+    for (name, value) in [("clean_every", "100ms"), ("work_dir_ttl", "1s")] {
+        options
+            .worker_settings
+            .insert(name.to_owned(), value.into());
+    }
+    let cluster = start(options).await;
+    let runs = cluster
+        .submit(&cluster.driver_of("runs", 1, FOR_EVER))
+        .await;
+    let process = running_process(&cluster, &runs).await;
+    let over = cluster
+        .submit(&cluster.driver_of("over", 1, "echo x"))
+        .await;
+    cluster.driver_in(&over.id, "FINISHED").await;
+    let instances = cluster.workers[0].dir().join("instances");
+    let left = || {
+        let entries = std::fs::read_dir(&instances).unwrap().map(Result::unwrap);
+        let mut names: Vec<_> = entries.map(|it| it.file_name()).collect();
+        names.sort();
+        names
+    };
+    let removed = wait_until("the one that is over to be removed", BOUND, async || {
+        left().len() == 1
+    });
+    removed.await.unwrap();
+    assert!(left()[0].to_string_lossy().starts_with(runs.id.as_str()));
+    assert!(process.is_alive());
+    let logs = cluster.vesta(&["logs", over.id.as_str()]).await;
+    assert!(
+        support::stderr(&logs).contains("its directory was removed"),
+        "{logs:?}"
+    );
+    assert_eq!(cluster.driver(&over.id).await.state, "FINISHED");
+    cluster.finish().await;
+}
+
 /// A driver of one core that runs `body`.
 fn supervised(cluster: &Running, name: &str, supervise: bool, body: &str) -> DriverDescription {
     DriverDescription {

@@ -156,7 +156,7 @@ pub fn name(text: &str) -> Result<String, String> {
 pub fn duration(text: &str) -> Result<Duration, String> {
     let wrong = |why: &str| {
         Err(format!(
-            "{} is not a length of time: {why}. Write a whole number and a unit (ms, s, m, h), as in \
+            "{} is not a length of time: {why}. Write a whole number and a unit (ms, s, m, h, d), as in \
              500ms or 60s",
             shown(text)
         ))
@@ -174,6 +174,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         "s" => number.checked_mul(1_000),
         "m" => number.checked_mul(60_000),
         "h" => number.checked_mul(3_600_000),
+        "d" => number.checked_mul(24 * 3_600_000),
         _ => return wrong("its unit is not known"),
     };
     match millis {
@@ -337,7 +338,7 @@ mod tests {
             "0s",
             "-1s",
             "1.5s",
-            "1d",
+            "1w",
             "9000h",
             huge.as_str(),
         ] {

@@ -47,6 +47,10 @@ pub struct Config {
     pub kill_grace: Duration,
     /// The most that is kept of each of an instance's two outputs, in bytes.
     pub log_max: u64,
+    /// How often the directories of ended instances are looked at.
+    pub clean_every: Duration,
+    /// After how long without a new file such a directory is removed.
+    pub work_dir_ttl: Duration,
     /// By what the processes of an instance are found; `None` is the best that is there.
     pub containment: Option<Containment>,
     /// What becomes of what runs here when the agent is asked to end.
@@ -83,6 +87,8 @@ impl Config {
             order_ttl: Duration::from_secs(15),
             kill_grace: Duration::from_secs(10),
             log_max: 100 * 1024 * 1024,
+            clean_every: Duration::from_secs(1_800),
+            work_dir_ttl: Duration::from_secs(7 * 24 * 3_600),
             containment: None,
             on_terminate: OnTerminate::End,
             restart_backoff: 1.0,
@@ -130,6 +136,9 @@ impl Config {
                  that is lost stops every launch",
                 self.heartbeat, self.order_ttl
             ));
+        }
+        if self.clean_every.is_zero() {
+            return wrong("clean_every 0 s: it must be longer than nothing".into());
         }
         if !(0.0..=1_000.0).contains(&self.restart_backoff) {
             return wrong(format!(

@@ -62,6 +62,8 @@ fn launched(config: WorkerConfig) -> Result<vesta_worker::Config, vesta_worker::
         order_ttl: config.order_ttl,
         kill_grace: config.kill_grace,
         log_max: config.log_max_mib.saturating_mul(1024 * 1024),
+        clean_every: config.clean_every,
+        work_dir_ttl: config.work_dir_ttl,
         containment: config.containment,
         on_terminate: match config.on_terminate {
             OnTerminate::End => vesta_worker::OnTerminate::End,

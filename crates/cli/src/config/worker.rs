@@ -128,6 +128,14 @@ pub struct Settings {
     #[arg(long, value_name = "MEMORY", allow_hyphen_values = true, value_parser = units::memory, env = "VESTA_WORKER_LOG_MAX")]
     #[serde(deserialize_with = "super::memory")]
     pub log_max: Option<u64>,
+    /// How often the directories of what has ended are looked at. [default: 30m]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = units::duration, env = "VESTA_WORKER_CLEAN_EVERY")]
+    #[serde(deserialize_with = "super::time")]
+    pub clean_every: Option<Duration>,
+    /// How long without a new file such a directory is kept, with its logs. [default: 7d]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = units::duration, env = "VESTA_WORKER_WORK_DIR_TTL")]
+    #[serde(deserialize_with = "super::time")]
+    pub work_dir_ttl: Option<Duration>,
     /// By what every process of an instance is found: cgroup2, cgroup1 or process-groups. [default: the
     /// best that is there]
     #[arg(long, value_name = "WHAT", env = "VESTA_WORKER_CONTAINMENT")]
@@ -176,6 +184,8 @@ pub struct WorkerConfig {
     pub order_ttl: Duration,
     pub kill_grace: Duration,
     pub log_max_mib: u64,
+    pub clean_every: Duration,
+    pub work_dir_ttl: Duration,
     pub containment: Option<Containment>,
     pub on_terminate: OnTerminate,
     pub insecure: bool,
@@ -228,6 +238,8 @@ impl Settings {
             order_ttl: self.order_ttl.or(below.order_ttl),
             kill_grace: self.kill_grace.or(below.kill_grace),
             log_max: self.log_max.or(below.log_max),
+            clean_every: self.clean_every.or(below.clean_every),
+            work_dir_ttl: self.work_dir_ttl.or(below.work_dir_ttl),
             containment: self.containment.or(below.containment),
             on_terminate: self.on_terminate.or(below.on_terminate),
             insecure: self.insecure.or(below.insecure),
@@ -275,6 +287,10 @@ impl Settings {
             order_ttl: order_ttl.mul_f64(time_scale),
             kill_grace: self.kill_grace.unwrap_or(Duration::from_secs(10)),
             log_max_mib: self.log_max.unwrap_or(100),
+            clean_every: self.clean_every.unwrap_or(Duration::from_secs(1_800)),
+            work_dir_ttl: self
+                .work_dir_ttl
+                .unwrap_or(Duration::from_secs(7 * 24 * 3_600)),
             containment: self.containment,
             on_terminate: self.on_terminate.unwrap_or(OnTerminate::End),
             insecure,

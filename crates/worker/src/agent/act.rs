@@ -1,6 +1,6 @@
 //! Carrying out what was decided.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 use vesta_proto::worker::{FromWorker, ReadLog, from_worker};
@@ -12,6 +12,7 @@ use super::{logs, session, translate};
 use crate::clock::Boottime;
 use crate::failpoint;
 use crate::reconcile::{Action, Input, Message, Source};
+use crate::store::clean;
 use crate::store::freshness;
 use crate::store::instance::InstanceOrder;
 
@@ -120,6 +121,33 @@ impl Agent {
                 let message = from_worker::Message::LogChunk(chunk);
                 let _ = sender.send(Event::ForMaster(from, message)).await;
             }
+        });
+    }
+
+    /// Has the directories of instances that are long over removed, when it is time.
+    pub(super) fn clean(&mut self, now: Boottime) {
+        if now < self.clean_at {
+            return;
+        }
+        self.clean_at = now.plus(self.config.clean_every);
+        if self.cleaning {
+            return;
+        }
+        self.cleaning = true;
+        let over = self.reconciler.acknowledged_instances().cloned().collect();
+        let (root, ttl) = (self.store.dir().to_owned(), self.config.work_dir_ttl);
+        let sender = self.sender.clone();
+        tokio::spawn(async move {
+            let cleaning = move || clean::clean(&root, over, ttl, SystemTime::now());
+            let cleaned = tokio::task::spawn_blocking(cleaning).await;
+            let cleaned = cleaned.unwrap_or_default();
+            if !cleaned.is_empty() {
+                tracing::info!(
+                    count = cleaned.len(),
+                    "directories of ended instances removed"
+                );
+            }
+            let _ = sender.send(Event::Cleaned(cleaned)).await;
         });
     }
 

@@ -17,7 +17,7 @@ use vesta_types::{Capacity, Containment, Incarnation, WorkerDescription};
 
 use crate::cgroup;
 use crate::clock;
-use crate::store::{Identity, Store, recover};
+use crate::store::{Identity, Store, clean, recover};
 use crate::{Config, WorkerError};
 
 use serve::Agent;
@@ -61,6 +61,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     let grace = config.kill_grace;
     let tidied = cgroups.clone();
     let (store, recovered) = tokio::task::spawn_blocking(move || {
+        clean::finish(store.dir());
         let recovered = recover::recover(&store, same_boot, grace);
         if let Some(cgroups) = tidied {
             cgroups.tidy();

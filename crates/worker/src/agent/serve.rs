@@ -40,6 +40,7 @@ pub(super) enum Event {
     Said(Source, to_worker::Message),
     Observed(InstanceReport),
     ForMaster(Source, from_worker::Message),
+    Cleaned(Vec<InstanceId>),
 }
 
 /// Everything that an agent owns.
@@ -58,6 +59,9 @@ pub(super) struct Agent {
     pub(super) allegiance: watch::Sender<Allegiance>,
     /// Where a master last said that the leader is: a session that waits to be dialled waits no longer.
     pub(super) leader_at: watch::Sender<String>,
+    /// When directories are looked at next, and whether that is being done.
+    pub(super) clean_at: Boottime,
+    pub(super) cleaning: bool,
     pub(super) sender: mpsc::Sender<Event>,
     pub(super) events: mpsc::Receiver<Event>,
 }
@@ -91,6 +95,8 @@ impl Agent {
             stops: BTreeMap::new(),
             allegiance: watch::Sender::new(allegiance),
             leader_at: watch::Sender::default(),
+            clean_at: Boottime::default(),
+            cleaning: false,
             sender,
             events,
         };
@@ -107,7 +113,9 @@ impl Agent {
         loop {
             let now = Boottime::now();
             self.dial(now).await;
+            self.clean(now);
             let mut next = self.reconciler.next_tick().min(self.masters.next_look(now));
+            next = next.min(self.clean_at);
             if let Some(ending) = &mut ending {
                 if ending.is_over(now, &self.reconciler) {
                     return;
@@ -161,6 +169,10 @@ impl Agent {
             Event::Said(from, message) => self.said(from, message).await,
             Event::Observed(report) => self.observed(report).await,
             Event::ForMaster(to, message) => self.send(&to, message),
+            Event::Cleaned(instances) => {
+                self.cleaning = false;
+                self.step(Input::Cleaned(instances)).await;
+            }
         }
     }
 

@@ -77,6 +77,8 @@ pub enum Input {
     },
     /// An instance's records show this.
     Observed(InstanceReport),
+    /// The directories of these instances are gone.
+    Cleaned(Vec<InstanceId>),
     /// The agent is to end: everything is stopped, nothing is started any more.
     Shutdown,
     /// Time has passed.

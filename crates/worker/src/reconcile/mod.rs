@@ -53,6 +53,13 @@ struct Known {
     stopping: bool,
 }
 
+impl Known {
+    /// Whether nothing more is to be said of it.
+    fn is_over(&self) -> bool {
+        self.status.is_final() && self.acknowledged
+    }
+}
+
 /// The agent's decisions.
 #[derive(Debug)]
 pub struct Reconciler {
@@ -196,6 +203,7 @@ impl Reconciler {
                 self.acknowledged(&from, epoch, &instances, &mut out);
             }
             Input::Observed(report) => self.observed(now, report),
+            Input::Cleaned(instances) => self.cleaned(&instances),
             Input::Shutdown => self.shut_down(now, &mut out),
             Input::Tick => {}
         }
@@ -229,6 +237,12 @@ impl Reconciler {
         self.instances
             .values()
             .all(|known| known.status.is_final() && known.acknowledged)
+    }
+
+    /// The instances whose end is committed.
+    pub fn acknowledged_instances(&self) -> impl Iterator<Item = &InstanceId> {
+        let over = |(_, known): &(&InstanceId, &Known)| known.is_over();
+        self.instances.iter().filter(over).map(|(id, _)| id)
     }
 
     /// How many orders were refused as stale since the start.

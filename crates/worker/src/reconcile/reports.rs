@@ -54,6 +54,16 @@ impl Reconciler {
         }
     }
 
+    /// Forgets what nothing is left of. An order to run it again would be of a state in which it had not
+    /// ended: of a lower index or epoch, and refused.
+    pub(super) fn cleaned(&mut self, instances: &[InstanceId]) {
+        for instance in instances {
+            if self.instances.get(instance).is_some_and(Known::is_over) {
+                self.instances.remove(instance);
+            }
+        }
+    }
+
     /// Something is to be reported, together with what else changes now.
     pub(super) fn report_at(&mut self, now: Boottime) {
         self.report_due.get_or_insert(now.plus(COALESCE));

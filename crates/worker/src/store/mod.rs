@@ -6,8 +6,10 @@
 //! members.json      the masters that were last named
 //! confirmed         when the latest confirmed heartbeat was sent, for supervisors
 //! instances/<id>/   one instance: its order, its records, its files
+//! removing/         what is being removed of those that are long over
 //! ```
 
+pub(crate) mod clean;
 pub mod freshness;
 mod identity;
 pub mod instance;

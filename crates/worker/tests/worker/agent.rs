@@ -501,7 +501,7 @@ async fn a_log_is_read_through_any_master() {
     assert_eq!(chunks[1].data, b"bad\n");
     for refused in &chunks[2..] {
         assert!(
-            refused.data.is_empty() && refused.error.contains("has no instance"),
+            refused.data.is_empty() && refused.error.contains("has nothing of"),
             "{refused:?}"
         );
     }

@@ -47,6 +47,7 @@ impl Applying<'_> {
             if !executor.kill_requested {
                 executor.kill_requested = true;
                 "its application is over".clone_into(&mut executor.message);
+                self.state.workers.touch(&executor.worker);
             }
         }
         if app.executors.is_empty() {

@@ -93,6 +93,9 @@ impl Applying<'_> {
             return Ok(killed(state.as_str(), format!("already {state}")));
         }
         driver.kill_requested = true;
+        if let Some(placement) = &driver.placement {
+            self.state.workers.touch(&placement.worker);
+        }
         if state.is_waiting() {
             self.end_driver(
                 id,
@@ -225,6 +228,7 @@ impl Applying<'_> {
                 Some(executor) if !executor.kill_requested => {
                     executor.kill_requested = true;
                     "its end was asked for".clone_into(&mut executor.message);
+                    self.state.workers.touch(&executor.worker);
                 }
                 _ => {}
             }

@@ -196,7 +196,8 @@ fn worker(state: &mut ClusterState, n: u16) -> &mut Worker {
 }
 
 fn app(state: &mut ClusterState) -> &mut Application {
-    state.applications.values_mut().next().unwrap()
+    let id = state.applications.keys().next().unwrap().clone();
+    state.applications.get_mut(&id).unwrap()
 }
 
 fn executor(state: &mut ClusterState) -> &mut Executor {
@@ -586,7 +587,11 @@ fn a_step_that_breaks_a_rule_is_found_out() {
             },
             "and vanished",
         ),
-        ("app vanished", |s| s.applications.clear(), "and vanished"),
+        (
+            "app vanished",
+            |s| s.applications = Default::default(),
+            "and vanished",
+        ),
         (
             "executor vanished",
             |s| app(s).executors.clear(),

@@ -1,5 +1,7 @@
 //! Placing drivers.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::command::Placement;
 use crate::state::{ClusterState, Driver};
 
@@ -16,12 +18,7 @@ use super::{Plan, Policy};
 /// keeps its ticket, and each plan asks in ticket order, so whatever is freed is offered to it first.
 /// Holding workers free for a head of the queue that may never fit would let one large submission stop
 /// the cluster, which is worse.
-pub(super) fn place(
-    state: &ClusterState,
-    policy: &Policy,
-    rooms: &mut [Room<'_>],
-    plan: &mut Plan,
-) {
+pub(super) fn place(state: &ClusterState, policy: &Policy, rooms: &mut [Room], plan: &mut Plan) {
     if rooms.is_empty() || state.driver_queue.is_empty() {
         return;
     }
@@ -44,20 +41,30 @@ pub(super) fn place(
         reserve.placed(at, &need, driver.description.executor.as_ref());
         next = (at + 1) % rooms.len();
         plan.cursor = Some(rooms[at].worker.clone());
-        plan.placements.push(Placement::Driver {
-            driver: driver.id.clone(),
-            attempt: driver.attempt + 1,
-            worker: rooms[at].worker.clone(),
-            incarnation: rooms[at].incarnation.clone(),
-            named,
-        });
+        let placement = placement(driver, &rooms[at], named);
+        plan.placements.push(placement);
+    }
+}
+
+/// The next attempt of `driver` on the worker of `room`, with these addresses.
+pub(super) fn placement(
+    driver: &Driver,
+    room: &Room,
+    named: BTreeMap<String, BTreeSet<String>>,
+) -> Placement {
+    Placement::Driver {
+        driver: driver.id.clone(),
+        attempt: driver.attempt + 1,
+        worker: room.worker.clone(),
+        incarnation: room.incarnation.clone(),
+        named,
     }
 }
 
 /// The position of the first worker after the cursor, whether the cursor's own still exists or not.
-pub(super) fn first_after_cursor(state: &ClusterState, rooms: &[Room<'_>]) -> usize {
+pub(super) fn first_after_cursor(state: &ClusterState, rooms: &[Room]) -> usize {
     match &state.driver_cursor {
-        Some(last) => rooms.partition_point(|room| room.worker <= last) % rooms.len().max(1),
+        Some(last) => rooms.partition_point(|room| room.worker <= *last) % rooms.len().max(1),
         None => 0,
     }
 }
@@ -65,7 +72,7 @@ pub(super) fn first_after_cursor(state: &ClusterState, rooms: &[Room<'_>]) -> us
 /// The position, from `next` on and around, where `driver` can go.
 pub(super) fn find(
     driver: &Driver,
-    rooms: &[Room<'_>],
+    rooms: &[Room],
     next: usize,
     reserve: &Reserve,
 ) -> Option<usize> {

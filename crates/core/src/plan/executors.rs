@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use vesta_types::{ProfileRequest, ResourceProfile};
+use vesta_types::ProfileRequest;
 
 use crate::command::Placement;
 use crate::state::{Application, ClusterState};
@@ -24,12 +24,7 @@ struct Score {
 ///
 /// As in Spark, an application behind gets what the ones before it leave, so one without `max_cores`
 /// and target takes all there is.
-pub(super) fn place(
-    state: &ClusterState,
-    policy: &Policy,
-    rooms: &mut [Room<'_>],
-    plan: &mut Plan,
-) {
+pub(super) fn place(state: &ClusterState, policy: &Policy, rooms: &mut [Room], plan: &mut Plan) {
     let apps = state.app_queue.values();
     for app in apps.filter_map(|id| state.applications.get(id)) {
         if !may_be_served(state, app) {
@@ -40,29 +35,30 @@ pub(super) fn place(
             if plan.is_full() {
                 return;
             }
-            let live = app.live_of(*number);
-            let shares = shares(policy, rooms, request, live, cores_left);
-            cores_left -= grant(app, *number, &request.profile, shares, rooms, plan);
+            let wanted = Wanted::of(app, *number, request, cores_left);
+            let order = order(rooms, &wanted.need);
+            let shares = shares(policy, rooms, &wanted, order);
+            cores_left -= grant(app, *number, &wanted.need, shares, rooms, plan);
         }
     }
 }
 
 /// Whether executors are placed for `app` now: it is not over, its client has answered the current
 /// leader, and its executors have not failed too often in a row.
-fn may_be_served(state: &ClusterState, app: &Application) -> bool {
+pub(super) fn may_be_served(state: &ClusterState, app: &Application) -> bool {
     app.is_live() && state.is_app_confirmed(app) && !app.retries_exhausted()
 }
 
 /// What one worker gives to one application and profile.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Share {
+pub(super) struct Share {
     cores: u32,
     executors: u32,
 }
 
 /// The step of the algorithm and its limits, for one application and profile.
-struct Steps<'a, 'r> {
-    rooms: &'a [Room<'r>],
+struct Steps<'a> {
+    rooms: &'a [Room],
     need: Need,
     /// No cores per executor are named: an executor takes more cores step by step, one per worker.
     greedy: bool,
@@ -72,7 +68,7 @@ struct Steps<'a, 'r> {
     executors_to_make: u64,
 }
 
-impl Steps<'_, '_> {
+impl Steps<'_> {
     /// Whether the worker at `position` can take one step more: `need.cores` cores.
     fn can_take(&self, position: usize, share: Share) -> bool {
         let room = &self.rooms[position];
@@ -96,49 +92,74 @@ impl Steps<'_, '_> {
     }
 }
 
-/// What each usable worker gives to an application for one profile of which it has `live` executors:
-/// positions, the best worker first.
-///
-/// Cores are given `cores` per executor at a time, so what is left over below that is never given:
-/// giving single cores round robin, as Spark did before 1.5, spreads them over executors of which none
-/// gets the cores that it was asked to have.
-fn shares(
-    policy: &Policy,
-    rooms: &[Room<'_>],
-    request: &ProfileRequest,
-    live: u32,
+/// What an application still wants of one profile.
+pub(super) struct Wanted {
+    /// Of each executor.
+    pub need: Need,
+    greedy: bool,
+    /// What it may still get under its own limit.
     cores_left: u32,
-) -> Vec<(usize, Share)> {
-    let need = Need::of_executor(&request.profile);
-    if cores_left < need.cores {
-        return Vec::new();
+    /// Executors up to the target.
+    executors: u64,
+}
+
+impl Wanted {
+    /// What `app` wants of this profile while it may still get `cores_left` cores.
+    pub fn of(app: &Application, number: u32, request: &ProfileRequest, cores_left: u32) -> Wanted {
+        let target = request.target.map_or(u64::MAX, u64::from);
+        Wanted {
+            need: Need::of_executor(&request.profile),
+            greedy: request.profile.cores.is_none(),
+            cores_left,
+            executors: target.saturating_sub(app.live_of(number).into()),
+        }
     }
-    let usable = rooms
-        .iter()
-        .enumerate()
-        .filter(|(_, room)| room.fits(&need));
-    let mut order: Vec<Score> = usable
+
+    /// On how many workers it can get something at most: 0 if it wants nothing.
+    pub fn workers_max(&self) -> u64 {
+        let by_cores = self.cores_left / self.need.cores;
+        self.executors.min(by_cores.into())
+    }
+}
+
+/// The workers where `need` fits, the best first.
+fn order(rooms: &[Room], need: &Need) -> Vec<usize> {
+    let fitting = rooms.iter().enumerate().filter(|(_, room)| room.fits(need));
+    let mut order: Vec<Score> = fitting
         .map(|(position, room)| Score {
             cores_free: Reverse(room.cores),
             position,
         })
         .collect();
     order.sort_unstable();
-    let cores_free: u64 = order
-        .iter()
-        .map(|score| u64::from(score.cores_free.0))
-        .sum();
-    let target = request.target.map_or(u64::MAX, u64::from);
+    order.into_iter().map(|score| score.position).collect()
+}
+
+/// What each worker of `order` gives to an application for one profile.
+///
+/// Cores are given `cores` per executor at a time, so what is left over below that is never given:
+/// giving single cores round robin, as Spark did before 1.5, spreads them over executors of which none
+/// gets the cores that it was asked to have.
+pub(super) fn shares(
+    policy: &Policy,
+    rooms: &[Room],
+    wanted: &Wanted,
+    order: Vec<usize>,
+) -> Vec<(usize, Share)> {
+    if wanted.workers_max() == 0 {
+        return Vec::new();
+    }
+    let cores_free: u64 = order.iter().map(|at| u64::from(rooms[*at].cores)).sum();
     let mut steps = Steps {
         rooms,
-        greedy: request.profile.cores.is_none(),
-        cores_to_assign: cores_free.min(cores_left.into()),
-        executors_to_make: target.saturating_sub(live.into()),
-        need,
+        greedy: wanted.greedy,
+        cores_to_assign: cores_free.min(wanted.cores_left.into()),
+        executors_to_make: wanted.executors,
+        need: wanted.need.clone(),
     };
     let mut shares: Vec<(usize, Share)> = order
-        .iter()
-        .map(|score| (score.position, Share::default()))
+        .into_iter()
+        .map(|position| (position, Share::default()))
         .collect();
     let mut takers: Vec<usize> = (0..shares.len()).collect();
     takers.retain(|i| steps.can_take(shares[*i].0, shares[*i].1));
@@ -158,15 +179,14 @@ fn shares(
 }
 
 /// Makes placements of the shares, one per executor, as far as the plan has room; returns the cores.
-fn grant(
+pub(super) fn grant(
     app: &Application,
     number: u32,
-    profile: &ResourceProfile,
+    need: &Need,
     shares: Vec<(usize, Share)>,
-    rooms: &mut [Room<'_>],
+    rooms: &mut [Room],
     plan: &mut Plan,
 ) -> u32 {
-    let need = Need::of_executor(profile);
     let mut granted = 0;
     for (position, share) in shares {
         for _ in 0..share.executors {
@@ -175,7 +195,7 @@ fn grant(
             }
             let room = &mut rooms[position];
             let cores = share.cores / share.executors;
-            let named = room.take(&need, cores);
+            let named = room.take(need, cores);
             granted += cores;
             plan.placements.push(Placement::Executor {
                 app: app.id.clone(),

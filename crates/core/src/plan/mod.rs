@@ -1,20 +1,28 @@
 //! Placing work: a pure function of the state and the policy.
 //!
 //! Only the leader plans. Its plan goes through the log as `Command::Place`, and `apply` re-checks all
-//! of it; so a plan can be wrong (made on a state that has moved on) without doing harm. This is the
-//! plain form, O(workers × waiting).
+//! of it; so a plan can be wrong (made on a state that has moved on) without doing harm.
+//!
+//! There are two forms that give the same plans. [`plan`] is the plain one: it looks at every worker for
+//! everything that waits, and says what is meant. [`Planner`] is what the leader uses: it follows the
+//! state and looks at what has changed. Property tests hold the one against the other.
 //!
 //! - [`drivers`]: drivers, round robin, in queue order.
 //! - [`reserve`]: what is kept free meanwhile for executors of running drivers.
 //! - [`executors`]: executors, application after application, spread out or packed.
 //! - [`why`]: why something waits, in words.
+//! - [`planner`], with [`tree`], [`waiting`] and [`pass`]: the incremental form.
 
 mod drivers;
 mod executors;
+mod pass;
+mod planner;
 mod reserve;
 mod room;
 #[cfg(test)]
 mod tests;
+mod tree;
+mod waiting;
 mod why;
 
 use std::collections::BTreeSet;
@@ -25,6 +33,7 @@ use vesta_types::WorkerId;
 use crate::command::Placement;
 use crate::state::ClusterState;
 
+pub use planner::Planner;
 pub use why::{Reasons, never_fits_driver, never_fits_executor, why_application, why_driver};
 
 /// Most placements of one plan: it is one log entry, and everything behind it in the log waits for its
@@ -78,10 +87,12 @@ impl Plan {
 ///
 /// Nothing is placed on a worker, or for an application, that has not answered the current leader:
 /// what it really holds is not known yet. The same state and policy give the same plan.
+///
+/// The plain form, O(workers × waiting): what [`Planner`] is held against.
 pub fn plan(state: &ClusterState, policy: &Policy) -> Plan {
     let mut plan = Plan::default();
     let mut rooms = room::usable(state);
-    rooms.retain(|room| !policy.avoid.contains(room.worker));
+    rooms.retain(|room| !policy.avoid.contains(&room.worker));
     drivers::place(state, policy, &mut rooms, &mut plan);
     executors::place(state, policy, &mut rooms, &mut plan);
     plan

@@ -9,20 +9,9 @@ use vesta_types::{DriverState, ExecutorSize};
 use crate::state::{ClusterState, Driver};
 
 use super::Policy;
-use super::room::{Need, Room};
-
-/// Cores and memory: of one executor, or left on one worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Size {
-    cores: u32,
-    memory_mib: u64,
-}
+use super::room::{Need, Room, Size};
 
 impl Size {
-    fn holds(self, other: Size) -> bool {
-        other.cores <= self.cores && other.memory_mib <= self.memory_mib
-    }
-
     /// What is left of it without `other`, if it holds that.
     fn without(self, other: Size) -> Option<Size> {
         Some(Size {
@@ -35,24 +24,6 @@ impl Size {
         Size {
             cores: self.cores.saturating_add(other.cores),
             memory_mib: self.memory_mib.saturating_add(other.memory_mib),
-        }
-    }
-}
-
-impl From<&Need> for Size {
-    fn from(need: &Need) -> Size {
-        Size {
-            cores: need.cores,
-            memory_mib: need.memory_mib,
-        }
-    }
-}
-
-impl From<&ExecutorSize> for Size {
-    fn from(size: &ExecutorSize) -> Size {
-        Size {
-            cores: size.cores,
-            memory_mib: size.memory_mib,
         }
     }
 }
@@ -80,23 +51,23 @@ pub(super) struct Reserve {
 
 impl Reserve {
     /// The packing for the drivers that run now.
-    pub fn of(state: &ClusterState, policy: &Policy, rooms: &[Room<'_>]) -> Reserve {
-        let free = rooms.iter().map(|room| Size {
-            cores: room.cores,
-            memory_mib: room.memory_mib,
-        });
+    pub fn of(state: &ClusterState, policy: &Policy, rooms: &[Room]) -> Reserve {
+        let owed = policy.reserve_for_executors.then(|| owed(state));
+        Reserve::for_owed(owed, rooms)
+    }
+
+    /// The packing for these executors; `None` keeps nothing and admits whatever fits.
+    pub fn for_owed(owed: Option<Vec<Size>>, rooms: &[Room]) -> Reserve {
         let mut reserve = Reserve {
-            on: policy.reserve_for_executors,
-            left: free.collect(),
+            on: owed.is_some(),
+            left: rooms.iter().map(Room::size).collect(),
             packed: vec![Vec::new(); rooms.len()],
             short: false,
         };
-        if reserve.on {
-            let mut owed = owed(state);
-            owed.sort_unstable_by_key(|size| Reverse(*size));
-            for size in owed {
-                reserve.pack(size);
-            }
+        let mut owed = owed.unwrap_or_default();
+        owed.sort_unstable_by_key(|size| Reverse(*size));
+        for size in owed {
+            reserve.pack(size);
         }
         reserve
     }
@@ -129,9 +100,11 @@ impl Reserve {
 
     /// A driver was placed at `at`. Executors packed there make way; if it has sizes (`own`), one of
     /// its executors is packed too.
-    pub fn placed(&mut self, at: usize, need: &Need, own: Option<&ExecutorSize>) {
+    ///
+    /// Whether some made way: what was not admitted before may be admitted then, and only then.
+    pub fn placed(&mut self, at: usize, need: &Need, own: Option<&ExecutorSize>) -> bool {
         if !self.on {
-            return;
+            return false;
         }
         let need = Size::from(need);
         let mut moved = Vec::new();
@@ -146,9 +119,11 @@ impl Reserve {
             self.left[at] = left;
         }
         moved.sort_unstable_by_key(|size| Reverse(*size));
+        let any = !moved.is_empty();
         for size in moved.into_iter().chain(own.map(Size::from)) {
             self.pack(size);
         }
+        any
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use vesta_types::{Capacity, DriverDescription, Incarnation, ResourceProfile, WorkerId};
+use vesta_types::{
+    Capacity, DriverDescription, ExecutorSize, Incarnation, ResourceProfile, WorkerId,
+};
 
 use crate::state::{ClusterState, Worker};
 
 /// What one driver or executor needs, all of it on one worker.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Need {
     /// Cores; for a greedy executor the one that it must at least get.
     pub cores: u32,
@@ -55,43 +57,106 @@ impl Need {
     }
 }
 
+/// Cores and memory: of one executor, or free on one worker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Size {
+    /// Cores.
+    pub cores: u32,
+    /// Memory in MiB.
+    pub memory_mib: u64,
+}
+
+impl Size {
+    /// Whether `other` fits into it.
+    pub fn holds(self, other: Size) -> bool {
+        other.cores <= self.cores && other.memory_mib <= self.memory_mib
+    }
+
+    /// The larger of each.
+    pub fn max(self, other: Size) -> Size {
+        Size {
+            cores: self.cores.max(other.cores),
+            memory_mib: self.memory_mib.max(other.memory_mib),
+        }
+    }
+}
+
+impl From<&Need> for Size {
+    fn from(need: &Need) -> Size {
+        Size {
+            cores: need.cores,
+            memory_mib: need.memory_mib,
+        }
+    }
+}
+
+impl From<&ExecutorSize> for Size {
+    fn from(size: &ExecutorSize) -> Size {
+        Size {
+            cores: size.cores,
+            memory_mib: size.memory_mib,
+        }
+    }
+}
+
 /// What is free on one worker. Planning takes from it; nothing is ever put back.
 #[derive(Clone, Debug)]
-pub(super) struct Room<'a> {
+pub(super) struct Room {
     /// The worker.
-    pub worker: &'a WorkerId,
+    pub worker: WorkerId,
     /// The life of it that is planned with.
-    pub incarnation: &'a Incarnation,
+    pub incarnation: Incarnation,
     /// Free cores.
     pub cores: u32,
     /// Free memory in MiB.
     pub memory_mib: u64,
     /// Free addresses of named resources, the lowest last.
-    named: BTreeMap<&'a str, Vec<&'a str>>,
+    named: BTreeMap<String, Vec<String>>,
 }
 
-impl<'a> Room<'a> {
+impl Room {
     /// What is free on `worker`, by its bookings.
-    pub fn of(worker: &'a Worker) -> Room<'a> {
+    pub fn of(worker: &Worker) -> Room {
         let booked = &worker.booked.named;
-        let free = |(name, all): (&'a String, &'a BTreeSet<String>)| {
-            let is_free = |address: &&String| {
-                !booked
-                    .get(name)
-                    .is_some_and(|taken| taken.contains(*address))
-            };
-            let mut free: Vec<&str> = all.iter().filter(is_free).map(String::as_str).collect();
+        let free = |(name, all): (&String, &BTreeSet<String>)| {
+            let taken = booked.get(name);
+            let is_free = |address: &&String| !taken.is_some_and(|taken| taken.contains(*address));
+            let mut free: Vec<String> = all.iter().filter(is_free).cloned().collect();
             // Addresses are mostly plain numbers: by length and then by text, 2 is before 10.
             free.sort_unstable_by(|a, b| (b.len(), b).cmp(&(a.len(), a)));
-            (name.as_str(), free)
+            (name.clone(), free)
         };
         Room {
-            worker: &worker.description.id,
-            incarnation: &worker.description.incarnation,
             cores: worker.cores_free(),
             memory_mib: worker.memory_free_mib(),
             named: worker.description.capacity.named.iter().map(free).collect(),
+            ..Room::closed(worker)
         }
+    }
+
+    /// No room at all: nothing is to be placed on `worker`.
+    pub fn closed(worker: &Worker) -> Room {
+        Room {
+            worker: worker.description.id.clone(),
+            incarnation: worker.description.incarnation.clone(),
+            cores: 0,
+            memory_mib: 0,
+            named: BTreeMap::new(),
+        }
+    }
+
+    /// Its cores and memory.
+    pub fn size(&self) -> Size {
+        Size {
+            cores: self.cores,
+            memory_mib: self.memory_mib,
+        }
+    }
+
+    /// Whether whatever fits into it fits into `other` too.
+    pub fn is_within(&self, other: &Room) -> bool {
+        let fewer = |(name, free): (&String, &Vec<String>)| free.len() <= other.named_free(name);
+        other.size().holds(self.size()) && self.named.iter().all(fewer)
     }
 
     /// How many addresses of a named resource are free.
@@ -128,7 +193,7 @@ impl<'a> Room<'a> {
         for (name, count) in need.named.iter().filter(|(_, count)| **count > 0) {
             let free = self.named.get_mut(name.as_str());
             let taken = free.map(|free| free.split_off(free.len().saturating_sub(*count as usize)));
-            let taken = taken.unwrap_or_default().into_iter().map(str::to_owned);
+            let taken = taken.unwrap_or_default().into_iter();
             addresses.insert(name.clone(), taken.collect());
         }
         addresses
@@ -141,7 +206,7 @@ pub(super) fn is_usable(state: &ClusterState, worker: &Worker) -> bool {
 }
 
 /// The rooms of all usable workers, in the order of their ids: a position is a tie-break by id.
-pub(super) fn usable(state: &ClusterState) -> Vec<Room<'_>> {
+pub(super) fn usable(state: &ClusterState) -> Vec<Room> {
     let usable = state.workers.values().filter(|w| is_usable(state, w));
     usable.map(Room::of).collect()
 }

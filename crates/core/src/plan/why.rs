@@ -14,7 +14,7 @@ use super::room::{Need, Room, is_usable, usable};
 /// Answers why things wait, as of one state. Worth making once for a long list.
 pub struct Reasons<'a> {
     state: &'a ClusterState,
-    rooms: Vec<Room<'a>>,
+    rooms: Vec<Room>,
     reserve: Reserve,
     next: usize,
 }
@@ -146,7 +146,7 @@ impl<'a> Reasons<'a> {
             ));
         }
         // The first of the best, so the answer does not change from one look to the next.
-        let best = |value: &dyn Fn(&Room<'_>) -> u64| {
+        let best = |value: &dyn Fn(&Room) -> u64| {
             let best = rooms
                 .iter()
                 .enumerate()

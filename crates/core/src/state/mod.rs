@@ -4,6 +4,7 @@ mod application;
 mod driver;
 mod keys;
 mod show;
+mod tracked;
 mod worker;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -14,6 +15,7 @@ use vesta_types::{AppId, Booking, ClusterId, DriverId, Epoch, InstanceId, Timest
 pub use application::{Application, Executor};
 pub use driver::{Driver, DriverPlacement};
 pub use keys::{KeyRecord, Keys};
+pub use tracked::Tracked;
 pub use worker::Worker;
 
 use crate::FailoverReport;
@@ -42,13 +44,13 @@ pub struct ClusterState {
     /// Place in the queue of whatever waits next; drivers and applications share it.
     pub next_ticket: u64,
     /// Registered workers, DEAD ones too until they are forgotten.
-    pub workers: BTreeMap<WorkerId, Worker>,
+    pub workers: Tracked<WorkerId, Worker>,
     /// DEAD workers, the one that has been so longest first.
     pub dead_workers: VecDeque<WorkerId>,
     /// Drivers, live and ended.
-    pub drivers: BTreeMap<DriverId, Driver>,
+    pub drivers: Tracked<DriverId, Driver>,
     /// Applications, live and ended.
-    pub applications: BTreeMap<AppId, Application>,
+    pub applications: Tracked<AppId, Application>,
     /// Drivers that wait for a worker, by ticket: the queue.
     pub driver_queue: BTreeMap<u64, DriverId>,
     /// Those of them whose lost attempt may still run, with its number.

@@ -15,6 +15,7 @@ use super::support::*;
 use crate::codec::{decode, encode};
 use crate::command::{Command, Entry, Placement, Request};
 use crate::orders::for_worker;
+use crate::plan::{Planner, Policy, plan};
 use crate::reply::RejectCode;
 use crate::state::ClusterState;
 
@@ -139,6 +140,7 @@ fn status(says: Says) -> (InstanceStatus, u32) {
 struct Pair {
     real: Cluster,
     model: Model,
+    planner: Planner,
 }
 
 impl Pair {
@@ -146,6 +148,7 @@ impl Pair {
         let mut pair = Pair {
             real: Cluster::empty(),
             model: Model::default(),
+            planner: Planner::default(),
         };
         pair.happens(&Event::Lead);
         pair
@@ -418,8 +421,12 @@ impl Pair {
         self.model.end_app(n, to);
     }
 
-    /// Everything that the model knows is so.
-    fn compare(&self) {
+    /// Everything that the model knows is so, and a planner that has followed it all plans as the plain
+    /// form does.
+    fn compare(&mut self) {
+        let policy = Policy::default();
+        let followed = self.planner.plan(&self.real.state, &policy);
+        assert_eq!(followed, plan(&self.real.state, &policy));
         let (state, model) = (&self.real.state, &self.model);
         assert_eq!(
             (state.epoch.0, state.recovered),

@@ -261,3 +261,26 @@ fn a_worker_that_the_leader_has_no_stream_to_gets_nothing_new() {
         Placement::Driver { worker, .. } | Placement::Executor { worker, .. } => *worker != suspect,
     }));
 }
+
+/// A driver without sizes moves a packed executor out of its way, onto a worker that is of no use for
+/// anything else; so what was kept back before fits now.
+#[test]
+fn a_driver_that_was_kept_back_may_be_admitted_once_a_packed_executor_has_made_way() {
+    let mut state = cluster(&[(1, 1)]);
+    submit(&mut state, 1, 1, Some((4, 1)));
+    add_worker(&mut state, 4, 1, &[]);
+    let first = plan(&state, &spread());
+    book(&mut state, &first);
+    state.workers.remove(&worker_id(1));
+    add_worker(&mut state, 6, 10, &[]);
+    add_worker(&mut state, 9, 1, &[]);
+    add_worker(&mut state, 1, 1, &[]);
+    let sized = Some((1, 1));
+    submit(&mut state, 3, 5, sized);
+    let mover = submit(&mut state, 3, 1, None);
+    let admitted = submit(&mut state, 3, 5, sized);
+    let plain = plan(&state, &spread());
+    let placed = drivers_of(&plain);
+    assert_eq!(placed, [(mover, worker_id(1)), (admitted, worker_id(1))]);
+    assert_eq!(Planner::default().plan(&state, &spread()), plain);
+}

@@ -17,7 +17,7 @@ use vesta_types::{
     WorkerDescription, WorkerId, WorkerState,
 };
 
-use super::{Plan, Policy, plan};
+use super::{Plan, Planner, Policy, plan};
 use crate::FailoverReport;
 use crate::command::Placement;
 use crate::state::{Application, ClusterState, Driver, DriverPlacement, Executor, Worker};
@@ -74,7 +74,9 @@ fn worker_id(number: usize) -> WorkerId {
 }
 
 fn add_worker(state: &mut ClusterState, cores: u32, memory_mib: u64, gpus: &[&str]) -> WorkerId {
-    let id = worker_id(state.workers.len());
+    let last = state.workers.keys().next_back();
+    let next = last.map_or(0, |id| id.as_str()[7..].parse::<usize>().unwrap() + 1);
+    let id = worker_id(next);
     let gpus: BTreeSet<String> = gpus.iter().map(|gpu| (*gpu).to_owned()).collect();
     let worker = Worker {
         description: WorkerDescription {

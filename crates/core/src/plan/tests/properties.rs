@@ -8,7 +8,7 @@ use crate::{Answer, Command, Entry};
 
 #[derive(Clone, Debug)]
 enum Work {
-    Driver(u32, u64, Option<(u32, u64)>),
+    Driver(u32, u64, Option<(u32, u64)>, u32),
     App {
         max_cores: Option<u32>,
         profiles: Vec<(Option<u32>, u64, Option<u32>, u32)>,
@@ -17,8 +17,9 @@ enum Work {
 
 fn work() -> impl Strategy<Value = Work> {
     let size = (1..6_u32, 1..6_u64);
-    let driver = (1..5_u32, 1..5_u64, proptest::option::of(size))
-        .prop_map(|(cores, memory, executor)| Work::Driver(cores, memory, executor));
+    let gpus = prop_oneof![4 => Just(0), 1 => 1..3_u32];
+    let driver = (1..5_u32, 1..5_u64, proptest::option::of(size), gpus)
+        .prop_map(|(cores, memory, executor, gpus)| Work::Driver(cores, memory, executor, gpus));
     let profile = (
         proptest::option::of(1..5_u32),
         1..5_u64,
@@ -38,8 +39,14 @@ fn work() -> impl Strategy<Value = Work> {
 
 fn accept(state: &mut ClusterState, work: &Work) {
     match work {
-        Work::Driver(cores, memory, executor) => {
-            submit(state, *cores, *memory, *executor);
+        Work::Driver(cores, memory, executor, gpus) => {
+            let id = submit(state, *cores, *memory, *executor);
+            let driver = state.drivers.get_mut(&id).unwrap();
+            let gpus = Some(*gpus).filter(|gpus| *gpus > 0);
+            driver.description.named = gpus
+                .map(|gpus| ("gpu".to_owned(), gpus))
+                .into_iter()
+                .collect();
         }
         Work::App {
             max_cores,
@@ -202,9 +209,8 @@ proptest! {
         let mut placements = plan.placements.iter();
         for driver in state.driver_queue.values().cloned().collect::<Vec<_>>() {
             let wanted = state.drivers[&driver].description.clone();
-            let fits = free(&state)
-                .iter()
-                .any(|room| wanted.cores <= room.0 && wanted.memory_mib <= room.1);
+            let need = room::Need::of_driver(&wanted);
+            let fits = room::usable(&state).iter().any(|room| room.fits(&need));
             if placed.contains_key(&driver) {
                 prop_assert!(fits);
                 book_one(&mut state, placements.next().unwrap());
@@ -263,5 +269,175 @@ proptest! {
             prop_assert!(why.is_some() || wants_none || !app.executors.is_empty()
                 || app.description.max_cores.is_some());
         }
+    }
+}
+
+/// What can happen to a cluster between two plans. Numbers choose among what there is.
+#[derive(Clone, Debug)]
+enum Change {
+    Accept(Work),
+    /// A running driver registers an application.
+    Register(prop::sample::Index, Option<u32>),
+    Finish(prop::sample::Index),
+    Kill(prop::sample::Index),
+    EndExecutor(prop::sample::Index),
+    Target(prop::sample::Index, Option<u32>),
+    Exhaust(prop::sample::Index),
+    /// A worker dies, is ALIVE again, or waits to answer; by its number.
+    Fate(prop::sample::Index, u8),
+    Join(u32, u64, usize),
+    Leave(prop::sample::Index),
+    Avoid(prop::sample::Index),
+    Elect,
+    /// The plan is applied; otherwise it is lost.
+    Plan,
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let any = any::<prop::sample::Index>;
+    prop_oneof![
+        8 => work().prop_map(Change::Accept),
+        6 => Just(Change::Plan),
+        3 => (any(), proptest::option::of(0..3_u32)).prop_map(|(d, t)| Change::Register(d, t)),
+        3 => any().prop_map(Change::Finish),
+        1 => any().prop_map(Change::Kill),
+        3 => any().prop_map(Change::EndExecutor),
+        1 => (any(), proptest::option::of(0..5_u32)).prop_map(|(a, t)| Change::Target(a, t)),
+        1 => any().prop_map(Change::Exhaust),
+        2 => (any(), 0..3_u8).prop_map(|(w, f)| Change::Fate(w, f)),
+        2 => (1..8_u32, 1..12_u64, 0..3_usize).prop_map(|(c, m, g)| Change::Join(c, m, g)),
+        1 => any().prop_map(Change::Leave),
+        1 => any().prop_map(Change::Avoid),
+        1 => Just(Change::Elect),
+    ]
+}
+
+fn chosen<T: Clone>(all: impl IntoIterator<Item = T>, index: &prop::sample::Index) -> Option<T> {
+    let all: Vec<T> = all.into_iter().collect();
+    (!all.is_empty()).then(|| index.get(&all).clone())
+}
+
+fn running(state: &ClusterState) -> Vec<DriverId> {
+    let drivers = state.drivers.values();
+    let running = drivers.filter(|driver| driver.state == DriverState::Running);
+    running.map(|driver| driver.id.clone()).collect()
+}
+
+fn happens(state: &mut ClusterState, policy: &mut Policy, change: &Change) {
+    match change {
+        Change::Accept(work) => accept(state, work),
+        Change::Plan => {
+            let plan = plan(state, policy);
+            book(state, &plan);
+        }
+        Change::Register(index, target) => {
+            if let Some(id) = chosen(running(state), index) {
+                register(state, None, vec![wants(Some(1), 1, *target)], Some(&id));
+            }
+        }
+        Change::Finish(index) => {
+            if let Some(id) = chosen(running(state), index) {
+                finish(state, &id);
+            }
+        }
+        Change::Kill(index) => {
+            if let Some(id) = chosen(state.drivers.keys().cloned(), index) {
+                state.drivers.get_mut(&id).unwrap().kill_requested = true;
+            }
+        }
+        Change::EndExecutor(index) => {
+            let apps = state.applications.values();
+            let live = apps.flat_map(|app| {
+                let numbers = app.executors.keys();
+                numbers
+                    .map(|number| (app.id.clone(), *number))
+                    .collect::<Vec<_>>()
+            });
+            if let Some((app, number)) = chosen(live.collect::<Vec<_>>(), index) {
+                let of = state.applications.get_mut(&app).unwrap();
+                let executor = of.executors.remove(&number).unwrap();
+                let worker = state.workers.get_mut(&executor.worker).unwrap();
+                worker.booked.remove(&executor.booking);
+                worker.executors.remove(&ExecutorId { app, number });
+            }
+        }
+        Change::Target(index, target) => {
+            if let Some(id) = chosen(state.applications.keys().cloned(), index) {
+                let app = state.applications.get_mut(&id).unwrap();
+                app.description.profiles.get_mut(&0).unwrap().target = *target;
+            }
+        }
+        Change::Exhaust(index) => {
+            if let Some(id) = chosen(state.applications.keys().cloned(), index) {
+                let app = state.applications.get_mut(&id).unwrap();
+                app.retries = if app.retries == 0 { 10 } else { 0 };
+            }
+        }
+        Change::Fate(index, fate) => {
+            if let Some(id) = chosen(state.workers.keys().cloned(), index) {
+                let epoch = state.epoch;
+                let worker = state.workers.get_mut(&id).unwrap();
+                match fate {
+                    0 => worker.state = WorkerState::Decommissioned,
+                    1 => worker.confirmed_epoch = Epoch(0),
+                    _ => (worker.state, worker.confirmed_epoch) = (WorkerState::Alive, epoch),
+                }
+            }
+        }
+        Change::Join(cores, memory, gpus) => {
+            let gpus: Vec<&str> = ["0", "1", "10"].into_iter().take(*gpus).collect();
+            add_worker(state, *cores, *memory, &gpus);
+        }
+        Change::Leave(index) => {
+            let empty = state.workers.values();
+            let empty = empty.filter(|worker| worker.booked == Booking::default());
+            if let Some(id) = chosen(empty.map(|it| it.description.id.clone()), index) {
+                state.workers.remove(&id);
+            }
+        }
+        Change::Avoid(index) => {
+            if let Some(id) = chosen(state.workers.keys().cloned(), index)
+                && !policy.avoid.remove(&id)
+            {
+                policy.avoid.insert(id);
+            }
+        }
+        Change::Elect => {
+            state.epoch = Epoch(state.epoch.0 + 1);
+            let epoch = state.epoch;
+            let (workers, apps) = (&state.workers, &state.applications);
+            let workers: Vec<_> = workers.keys().cloned().collect();
+            let apps: Vec<_> = apps.keys().skip(1).cloned().collect();
+            for id in workers.iter().skip(1) {
+                state.workers.get_mut(id).unwrap().confirmed_epoch = epoch;
+            }
+            for id in apps {
+                state.applications.get_mut(&id).unwrap().confirmed_epoch = epoch;
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    /// One that has followed everything and one that has just begun plan as the plain form does.
+    #[test]
+    fn a_planner_that_follows_the_state_plans_as_the_plain_form_does(
+        (mut state, mut policy) in busy(),
+        changes in proptest::collection::vec((change(), any::<bool>()), 0..60),
+    ) {
+        let mut planner = Planner::default();
+        for (change, look) in changes {
+            happens(&mut state, &mut policy, &change);
+            if look {
+                let plain = plan(&state, &policy);
+                prop_assert_eq!(&planner.plan(&state, &policy), &plain);
+                let mut other = Planner::default();
+                prop_assert_eq!(&other.plan(&state, &policy), &plain);
+            }
+        }
+        let plain = plan(&state, &policy);
+        prop_assert_eq!(planner.plan(&state, &policy), plain);
     }
 }

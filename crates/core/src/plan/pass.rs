@@ -1,0 +1,192 @@
+//! One pass of the planner over what waits and may fit.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap};
+
+use crate::state::ClusterState;
+
+use super::drivers::{first_after_cursor, placement};
+use super::executors::{Wanted, grant, shares};
+use super::planner::Planner;
+use super::reserve::{Admission, Reserve};
+use super::room::{Need, Size};
+use super::{Plan, Policy};
+
+/// Plans drivers, then executors, and takes the room of what it places: the positions say of which
+/// workers.
+pub(super) fn run(
+    planner: &mut Planner,
+    state: &ClusterState,
+    policy: &Policy,
+) -> (Plan, BTreeSet<usize>) {
+    let mut pass = Pass {
+        planner,
+        state,
+        policy,
+        plan: Plan::default(),
+        taken: BTreeSet::new(),
+    };
+    pass.drivers();
+    pass.executors();
+    (pass.plan, pass.taken)
+}
+
+struct Pass<'a> {
+    planner: &'a mut Planner,
+    state: &'a ClusterState,
+    policy: &'a Policy,
+    plan: Plan,
+    taken: BTreeSet<usize>,
+}
+
+impl Pass<'_> {
+    /// In queue order over all groups. What fits nowhere blocks its group, for this pass and those after
+    /// it. What fits and is kept back for executors may be admitted later in this pass, but only after
+    /// some of the packed ones have made way.
+    fn drivers(&mut self) {
+        let heads = self.planner.drivers.heads().map(Reverse);
+        let mut heads: BinaryHeap<_> = heads.collect();
+        if heads.is_empty() {
+            return;
+        }
+        let mut reserve = self.reserve();
+        let mut next = first_after_cursor(self.state, &self.planner.rooms);
+        let mut kept_back = Vec::new();
+        while let Some(Reverse((place, at))) = heads.pop() {
+            if self.plan.is_full() {
+                return;
+            }
+            let group = self.planner.drivers.group(at);
+            let driver = group.at(place).and_then(|id| self.state.drivers.get(id));
+            let Some(driver) = driver else {
+                continue;
+            };
+            let need = group.demand.need.clone();
+            let own = driver.description.executor.as_ref();
+            let mut found = self.find(&need, next, None);
+            if found.is_none() {
+                self.planner.drivers.block(at);
+                continue;
+            }
+            if let (Some(own), Some(reserve)) = (own, &reserve) {
+                let admission = reserve.admission(&need, own);
+                found = admission.and_then(|admission| self.find(&need, next, Some(&admission)));
+            }
+            let Some(position) = found else {
+                kept_back.push(at);
+                continue;
+            };
+            let room = &mut self.planner.rooms[position];
+            let named = room.take(&need, need.cores);
+            let placed = placement(driver, room, named);
+            self.plan.cursor = Some(room.worker.clone());
+            self.plan.placements.push(placed);
+            next = (position + 1) % self.planner.rooms.len();
+            let moved = reserve
+                .as_mut()
+                .is_some_and(|it| it.placed(position, &need, own));
+            self.took(position);
+            let mut again = vec![at];
+            if moved {
+                again.append(&mut kept_back);
+            }
+            for at in again {
+                let rest = self.planner.drivers.group(at).after(Some(place));
+                heads.extend(rest.map(|(place, _)| Reverse((place, at))));
+            }
+        }
+    }
+
+    /// What is kept for executors, if any driver waits that it could keep back.
+    fn reserve(&self) -> Option<Reserve> {
+        if !self.policy.reserve_for_executors {
+            return None;
+        }
+        let drivers = &self.planner.drivers;
+        let mut groups = drivers.heads().map(|(_, at)| &drivers.group(at).demand);
+        let matters = groups.any(|it| it.own.is_some() && self.find(&it.need, 0, None).is_some());
+        matters.then(|| {
+            let owed = self.planner.owed(self.state);
+            Reserve::for_owed(Some(owed), &self.planner.rooms)
+        })
+    }
+
+    fn executors(&mut self) {
+        let heads = self.planner.executors.heads().map(Reverse);
+        let mut heads: BinaryHeap<_> = heads.collect();
+        // Cores that this pass gave to the application that it is at.
+        let mut given = (0, 0);
+        while let Some(Reverse((place, at))) = heads.pop() {
+            if self.plan.is_full() {
+                return;
+            }
+            let (ticket, number) = place;
+            let group = self.planner.executors.group(at);
+            let app = group
+                .at(place)
+                .and_then(|id| self.state.applications.get(id));
+            let Some(app) = app else {
+                continue;
+            };
+            let Some(request) = app.description.profiles.get(&number) else {
+                continue;
+            };
+            if given.0 != ticket {
+                given = (ticket, 0);
+            }
+            let cores_left = app.cores_left().saturating_sub(given.1);
+            let wanted = Wanted::of(app, number, request, cores_left);
+            if wanted.workers_max() > 0 {
+                let order = self.best(&wanted);
+                if order.is_empty() {
+                    self.planner.executors.block(at);
+                    continue;
+                }
+                let shares = shares(self.policy, &self.planner.rooms, &wanted, order);
+                let rooms = &mut self.planner.rooms;
+                let positions: Vec<usize> = shares.iter().map(|(position, _)| *position).collect();
+                given.1 += grant(app, number, &wanted.need, shares, rooms, &mut self.plan);
+                for position in positions {
+                    self.took(position);
+                }
+            }
+            let rest = self.planner.executors.group(at).after(Some(place));
+            heads.extend(rest.map(|(place, _)| Reverse((place, at))));
+        }
+    }
+
+    /// The workers that can give something of what is wanted, the best first.
+    fn best(&self, wanted: &Wanted) -> Vec<usize> {
+        let planner = &self.planner;
+        let most = usize::try_from(wanted.workers_max()).unwrap_or(usize::MAX);
+        let best = planner.free.by_cores((&wanted.need).into());
+        let fitting = best.filter(|at| planner.rooms[*at].fits(&wanted.need));
+        fitting.take(most).collect()
+    }
+
+    /// The first position, from `next` on and around, where `need` fits and is admitted.
+    fn find(&self, need: &Need, next: usize, admission: Option<&Admission<'_>>) -> Option<usize> {
+        let size = Size::from(need);
+        let good = |at: usize| {
+            let admitted = admission.is_none_or(|admission| admission.at(at));
+            admitted && self.planner.rooms[at].fits(need)
+        };
+        let search = |from: usize, to: usize| {
+            let mut found = self.planner.free.first(from, size);
+            while let Some(at) = found.filter(|at| *at < to) {
+                if good(at) {
+                    return Some(at);
+                }
+                found = self.planner.free.first(at + 1, size);
+            }
+            None
+        };
+        search(next, usize::MAX).or_else(|| search(0, next))
+    }
+
+    fn took(&mut self, position: usize) {
+        let size = self.planner.rooms[position].size();
+        self.planner.free.set(position, size);
+        self.taken.insert(position);
+    }
+}

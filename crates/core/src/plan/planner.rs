@@ -1,0 +1,331 @@
+//! The planner that the leader keeps: what is free and what waits, followed change by change.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use vesta_types::{AppId, DriverId, DriverState, Epoch, WorkerId, WorkerState};
+
+use crate::state::{Application, ClusterState, Driver, Worker};
+
+use super::drivers::may_be_placed;
+use super::executors::{Wanted, may_be_served};
+use super::room::{Need, Room, Size, is_usable};
+use super::tree::Tree;
+use super::waiting::{Demand, Waiting};
+use super::{Plan, Policy, pass};
+
+/// More new workers at once than this are cheaper to take in together with all others.
+const WORKERS_AT_ONCE: usize = 64;
+
+/// Plans as [`super::plan`] does, and gives the same plans, at the cost of what has changed since it
+/// planned last instead of workers × waiting.
+///
+/// All that it keeps is derived from the state: where it can't follow the state's changes (it is new, an
+/// epoch began, too much has happened), it looks at everything again. What it keeps:
+///
+/// - a [`Room`] for each registered worker, in the order of ids; one that must get nothing has none;
+/// - a [`Tree`] over these, to find the first, or the best, that has the cores and the memory;
+/// - what waits, in groups of equal demand ([`Waiting`]). A group that fits nowhere is left alone until
+///   some worker has more room than before: so a full cluster costs nothing, however many wait;
+/// - the running drivers that wait for their first executor.
+#[derive(Clone, Debug, Default)]
+pub struct Planner {
+    seen: Option<Seen>,
+    avoid: BTreeSet<WorkerId>,
+    pub(super) rooms: Vec<Room>,
+    pub(super) free: Tree,
+    /// What ALIVE workers have, empty or not.
+    capacity: Tree,
+    /// More room than a worker had before, of all changes since the last plan.
+    grown: Option<Size>,
+    pub(super) drivers: Waiting<DriverId>,
+    pub(super) executors: Waiting<AppId>,
+    /// Running drivers that named executor sizes and whose applications hold none.
+    owing: BTreeMap<DriverId, Size>,
+    /// Live applications of each cluster-mode driver, and the driver of each.
+    apps_of: BTreeMap<DriverId, BTreeSet<AppId>>,
+    owners: BTreeMap<AppId, DriverId>,
+}
+
+/// Up to where the state was followed.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    epoch: Epoch,
+    workers: u64,
+    drivers: u64,
+    applications: u64,
+}
+
+impl Planner {
+    /// Plans what waits onto what is free. The same as [`super::plan`] gives for this state and policy.
+    pub fn plan(&mut self, state: &ClusterState, policy: &Policy) -> Plan {
+        self.catch_up(state, policy);
+        if let Some(grown) = self.grown.take() {
+            self.drivers.unblock(grown);
+            self.executors.unblock(grown);
+        }
+        let (plan, taken) = pass::run(self, state, policy);
+        // Nothing is booked before it is applied.
+        for at in taken {
+            if let Some(worker) = state.workers.get(&self.rooms[at].worker) {
+                self.refresh(at, state, worker);
+            }
+        }
+        plan
+    }
+
+    /// What is owed to running drivers: one executor each, unless no worker could ever hold it.
+    pub(super) fn owed(&self, state: &ClusterState) -> Vec<Size> {
+        let possible = self.owing.iter().filter(|(id, size)| {
+            let driver = state.drivers.get(*id);
+            driver.is_some_and(|driver| self.could_ever_hold(state, driver, **size))
+        });
+        possible.map(|(_, size)| *size).collect()
+    }
+
+    /// Whether some ALIVE worker could hold one executor of a running driver beside that driver alone.
+    fn could_ever_hold(&self, state: &ClusterState, driver: &Driver, size: Size) -> bool {
+        let own = driver.placement.as_ref();
+        let own_at = own.and_then(|own| self.position(&own.worker).ok());
+        let mut found = self.capacity.first(0, size);
+        if found.is_some() && found == own_at {
+            found = found.and_then(|at| self.capacity.first(at + 1, size));
+        }
+        let beside_itself = || {
+            let own = own?;
+            let worker = state.workers.get(&own.worker)?;
+            let capacity = &worker.description.capacity;
+            let all = Size {
+                cores: size.cores.saturating_add(own.booking.cores),
+                memory_mib: size.memory_mib.saturating_add(own.booking.memory_mib),
+            };
+            let most = Size {
+                cores: capacity.cores,
+                memory_mib: capacity.memory_mib,
+            };
+            Some(worker.is_alive() && most.holds(all))
+        };
+        found.is_some() || beside_itself().unwrap_or(false)
+    }
+
+    fn position(&self, worker: &WorkerId) -> Result<usize, usize> {
+        self.rooms.binary_search_by(|room| room.worker.cmp(worker))
+    }
+
+    /// Follows the state to where it is.
+    fn catch_up(&mut self, state: &ClusterState, policy: &Policy) {
+        let now = Seen {
+            epoch: state.epoch,
+            workers: state.workers.now(),
+            drivers: state.drivers.now(),
+            applications: state.applications.now(),
+        };
+        let touched = self.seen.filter(|seen| seen.epoch == now.epoch);
+        let touched = touched.and_then(|seen| {
+            Some((
+                state.workers.touched_since(seen.workers)?,
+                state.drivers.touched_since(seen.drivers)?,
+                state.applications.touched_since(seen.applications)?,
+            ))
+        });
+        self.seen = Some(now);
+        let Some((workers, drivers, applications)) = touched else {
+            self.start_over(state, policy);
+            return;
+        };
+        let avoided;
+        let mut workers: BTreeSet<&WorkerId> = workers.collect();
+        if self.avoid != policy.avoid {
+            avoided = std::mem::replace(&mut self.avoid, policy.avoid.clone());
+            workers.extend(avoided.symmetric_difference(&policy.avoid));
+        }
+        self.follow_workers(state, &workers);
+        let drivers: BTreeSet<&DriverId> = drivers.collect();
+        let applications: BTreeSet<&AppId> = applications.collect();
+        for id in applications {
+            self.follow_application(state, id);
+        }
+        for id in drivers {
+            self.follow_driver(state, id);
+        }
+    }
+
+    fn start_over(&mut self, state: &ClusterState, policy: &Policy) {
+        *self = Planner {
+            seen: self.seen,
+            avoid: policy.avoid.clone(),
+            ..Planner::default()
+        };
+        self.take_workers(state);
+        for id in state.app_queue.values() {
+            self.follow_application(state, id);
+        }
+        // Only these wait or run; most of the others have ended.
+        let placed = state.workers.values().flat_map(|worker| &worker.drivers);
+        for id in state.driver_queue.values().chain(placed) {
+            self.follow_driver(state, id);
+        }
+    }
+
+    /// Takes in all workers at once.
+    fn take_workers(&mut self, state: &ClusterState) {
+        let rooms = state.workers.values();
+        self.rooms = rooms.map(|worker| self.room_of(state, worker)).collect();
+        self.free = Tree::of(self.rooms.iter().map(Room::size));
+        let capacities: Vec<Size> = state.workers.values().map(capacity_of).collect();
+        self.capacity = Tree::of(capacities.into_iter());
+        self.note_growth(
+            self.rooms
+                .iter()
+                .map(Room::size)
+                .fold(Size::default(), Size::max),
+        );
+    }
+
+    fn follow_workers(&mut self, state: &ClusterState, touched: &BTreeSet<&WorkerId>) {
+        let mut unknown = Vec::new();
+        for id in touched {
+            match (self.position(id), state.workers.get(*id)) {
+                (Ok(at), Some(worker)) => self.refresh(at, state, worker),
+                (Err(_), None) => {}
+                _ => unknown.push(*id),
+            }
+        }
+        if unknown.is_empty() {
+            return;
+        }
+        if unknown.len() > WORKERS_AT_ONCE {
+            return self.take_workers(state);
+        }
+        // Positions move; the trees are made anew, from what is at hand.
+        let mut capacities: Vec<Size> = self.capacity.sizes().collect();
+        for id in unknown {
+            match (self.position(id), state.workers.get(id)) {
+                (Ok(at), None) => {
+                    self.rooms.remove(at);
+                    capacities.remove(at);
+                }
+                (Err(at), Some(worker)) => {
+                    let room = self.room_of(state, worker);
+                    self.note_growth(room.size());
+                    self.rooms.insert(at, room);
+                    capacities.insert(at, capacity_of(worker));
+                }
+                _ => {}
+            }
+        }
+        self.free = Tree::of(self.rooms.iter().map(Room::size));
+        self.capacity = Tree::of(capacities.into_iter());
+    }
+
+    fn room_of(&self, state: &ClusterState, worker: &Worker) -> Room {
+        if is_usable(state, worker) && !self.avoid.contains(&worker.description.id) {
+            Room::of(worker)
+        } else {
+            Room::closed(worker)
+        }
+    }
+
+    fn refresh(&mut self, at: usize, state: &ClusterState, worker: &Worker) {
+        let room = self.room_of(state, worker);
+        if !room.is_within(&self.rooms[at]) {
+            self.note_growth(room.size());
+        }
+        self.free.set(at, room.size());
+        self.capacity.set(at, capacity_of(worker));
+        self.rooms[at] = room;
+    }
+
+    fn note_growth(&mut self, room: Size) {
+        self.grown = Some(self.grown.map_or(room, |grown| grown.max(room)));
+    }
+
+    fn follow_driver(&mut self, state: &ClusterState, id: &DriverId) {
+        let driver = state.drivers.get(id);
+        let waits = driver.filter(|driver| driver.may_be_placed());
+        let place = waits.map(|driver| {
+            let demand = Demand {
+                need: Need::of_driver(&driver.description),
+                own: driver.description.executor.as_ref().map(Size::from),
+            };
+            ((driver.ticket, 0), demand)
+        });
+        self.drivers.set(id, place.into_iter().collect());
+        self.follow_debt(state, id);
+    }
+
+    /// Whether an executor is owed to a driver: it runs, named sizes, and its applications hold none.
+    fn follow_debt(&mut self, state: &ClusterState, id: &DriverId) {
+        let owed = || {
+            let driver = state.drivers.get(id)?;
+            let runs = driver.state == DriverState::Running && !driver.kill_requested;
+            let size = driver.description.executor.as_ref().filter(|_| runs)?;
+            let served = |app: &AppId| {
+                state.applications.get(app).is_some_and(|app| {
+                    let owner = app.description.owner.as_ref();
+                    let current = owner.is_some_and(|owner| owner.attempt == driver.attempt);
+                    current && !app.executors.is_empty()
+                })
+            };
+            let mut apps = self.apps_of.get(id).into_iter().flatten();
+            (!apps.any(served)).then(|| Size::from(size))
+        };
+        match owed() {
+            Some(size) => self.owing.insert(id.clone(), size),
+            None => self.owing.remove(id),
+        };
+    }
+
+    fn follow_application(&mut self, state: &ClusterState, id: &AppId) {
+        let app = state.applications.get(id).filter(|app| app.is_live());
+        let served = app.filter(|app| may_be_served(state, app));
+        self.executors.set(id, served.map_or_else(Vec::new, hungry));
+        let owner = app.and_then(|app| app.description.owner.as_ref());
+        match owner {
+            Some(owner) => {
+                self.owners.insert(id.clone(), owner.driver.clone());
+                let of = self.apps_of.entry(owner.driver.clone()).or_default();
+                of.insert(id.clone());
+                self.follow_debt(state, &owner.driver);
+            }
+            None => {
+                let Some(driver) = self.owners.remove(id) else {
+                    return;
+                };
+                if let Some(of) = self.apps_of.get_mut(&driver) {
+                    of.remove(id);
+                    if of.is_empty() {
+                        self.apps_of.remove(&driver);
+                    }
+                }
+                self.follow_debt(state, &driver);
+            }
+        }
+    }
+}
+
+/// Where an application waits: once for each profile of which it wants more.
+fn hungry(app: &Application) -> Vec<((u64, u32), Demand)> {
+    let cores_left = app.cores_left();
+    let profiles = app.description.profiles.iter();
+    let wanted = profiles.filter_map(|(number, request)| {
+        let wanted = Wanted::of(app, *number, request, cores_left);
+        (wanted.workers_max() > 0).then(|| {
+            let demand = Demand {
+                need: wanted.need,
+                own: None,
+            };
+            ((app.ticket, *number), demand)
+        })
+    });
+    wanted.collect()
+}
+
+fn capacity_of(worker: &Worker) -> Size {
+    if worker.state != WorkerState::Alive {
+        return Size::default();
+    }
+    Size {
+        cores: worker.description.capacity.cores,
+        memory_mib: worker.description.capacity.memory_mib,
+    }
+}

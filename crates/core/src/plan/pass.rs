@@ -56,12 +56,11 @@ impl Pass<'_> {
             if self.plan.is_full() {
                 return;
             }
-            let group = self.planner.drivers.group(at);
-            let driver = group.at(place).and_then(|id| self.state.drivers.get(id));
-            let Some(driver) = driver else {
+            let id = self.state.driver_queue.get(&place.0);
+            let Some(driver) = id.and_then(|id| self.state.drivers.get(id)) else {
                 continue;
             };
-            let need = group.demand.need.clone();
+            let need = self.planner.drivers.demand(at).need.clone();
             let own = driver.description.executor.as_ref();
             let mut found = self.find(&need, next, None);
             if found.is_none() {
@@ -91,8 +90,8 @@ impl Pass<'_> {
                 again.append(&mut kept_back);
             }
             for at in again {
-                let rest = self.planner.drivers.group(at).after(Some(place));
-                heads.extend(rest.map(|(place, _)| Reverse((place, at))));
+                let next = self.planner.drivers.after(at, place);
+                heads.extend(next.map(|place| Reverse((place, at))));
             }
         }
     }
@@ -103,7 +102,7 @@ impl Pass<'_> {
             return None;
         }
         let drivers = &self.planner.drivers;
-        let mut groups = drivers.heads().map(|(_, at)| &drivers.group(at).demand);
+        let mut groups = drivers.heads().map(|(_, at)| drivers.demand(at));
         let matters = groups.any(|it| it.own.is_some() && self.find(&it.need, 0, None).is_some());
         matters.then(|| {
             let owed = self.planner.owed(self.state);
@@ -121,11 +120,8 @@ impl Pass<'_> {
                 return;
             }
             let (ticket, number) = place;
-            let group = self.planner.executors.group(at);
-            let app = group
-                .at(place)
-                .and_then(|id| self.state.applications.get(id));
-            let Some(app) = app else {
+            let id = self.state.app_queue.get(&ticket);
+            let Some(app) = id.and_then(|id| self.state.applications.get(id)) else {
                 continue;
             };
             let Some(request) = app.description.profiles.get(&number) else {
@@ -150,8 +146,8 @@ impl Pass<'_> {
                     self.took(position);
                 }
             }
-            let rest = self.planner.executors.group(at).after(Some(place));
-            heads.extend(rest.map(|(place, _)| Reverse((place, at))));
+            let next = self.planner.executors.after(at, place);
+            heads.extend(next.map(|place| Reverse((place, at))));
         }
     }
 

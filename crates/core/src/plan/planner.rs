@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use vesta_types::{AppId, DriverId, DriverState, Epoch, WorkerId, WorkerState};
 
-use crate::state::{Application, ClusterState, Driver, Worker};
+use crate::state::{Application, ClusterState, Worker};
 
-use super::drivers::may_be_placed;
 use super::executors::{Wanted, may_be_served};
+use super::reserve::could_ever_hold;
 use super::room::{Need, Room, Size, is_usable};
 use super::tree::Tree;
 use super::waiting::{Demand, Waiting};
@@ -37,8 +37,8 @@ pub struct Planner {
     capacity: Tree,
     /// More room than a worker had before, of all changes since the last plan.
     grown: Option<Size>,
-    pub(super) drivers: Waiting<DriverId>,
-    pub(super) executors: Waiting<AppId>,
+    pub(super) drivers: Waiting,
+    pub(super) executors: Waiting,
     /// Running drivers that named executor sizes and whose applications hold none.
     owing: BTreeMap<DriverId, Size>,
     /// Live applications of each cluster-mode driver, and the driver of each.
@@ -75,36 +75,21 @@ impl Planner {
 
     /// What is owed to running drivers: one executor each, unless no worker could ever hold it.
     pub(super) fn owed(&self, state: &ClusterState) -> Vec<Size> {
+        // Where two workers could hold an executor, one of them is not the driver's own.
+        let mut holders: BTreeMap<Size, usize> = BTreeMap::new();
         let possible = self.owing.iter().filter(|(id, size)| {
-            let driver = state.drivers.get(*id);
-            driver.is_some_and(|driver| self.could_ever_hold(state, driver, **size))
+            let known = holders.entry(**size).or_insert_with(|| {
+                let first = self.capacity.first(0, **size);
+                let second = first.and_then(|at| self.capacity.first(at + 1, **size));
+                usize::from(first.is_some()) + usize::from(second.is_some())
+            });
+            *known > 1
+                || *known == 1 && {
+                    let driver = state.drivers.get(*id);
+                    driver.is_some_and(|driver| could_ever_hold(state, driver, **size))
+                }
         });
         possible.map(|(_, size)| *size).collect()
-    }
-
-    /// Whether some ALIVE worker could hold one executor of a running driver beside that driver alone.
-    fn could_ever_hold(&self, state: &ClusterState, driver: &Driver, size: Size) -> bool {
-        let own = driver.placement.as_ref();
-        let own_at = own.and_then(|own| self.position(&own.worker).ok());
-        let mut found = self.capacity.first(0, size);
-        if found.is_some() && found == own_at {
-            found = found.and_then(|at| self.capacity.first(at + 1, size));
-        }
-        let beside_itself = || {
-            let own = own?;
-            let worker = state.workers.get(&own.worker)?;
-            let capacity = &worker.description.capacity;
-            let all = Size {
-                cores: size.cores.saturating_add(own.booking.cores),
-                memory_mib: size.memory_mib.saturating_add(own.booking.memory_mib),
-            };
-            let most = Size {
-                cores: capacity.cores,
-                memory_mib: capacity.memory_mib,
-            };
-            Some(worker.is_alive() && most.holds(all))
-        };
-        found.is_some() || beside_itself().unwrap_or(false)
     }
 
     fn position(&self, worker: &WorkerId) -> Result<usize, usize> {
@@ -159,10 +144,12 @@ impl Planner {
         for id in state.app_queue.values() {
             self.follow_application(state, id);
         }
-        // Only these wait or run; most of the others have ended.
-        let placed = state.workers.values().flat_map(|worker| &worker.drivers);
-        for id in state.driver_queue.values().chain(placed) {
+        for id in state.driver_queue.values() {
             self.follow_driver(state, id);
+        }
+        // The others run, or have ended.
+        for id in state.workers.values().flat_map(|worker| &worker.drivers) {
+            self.follow_debt(state, id);
         }
     }
 
@@ -239,17 +226,16 @@ impl Planner {
         self.grown = Some(self.grown.map_or(room, |grown| grown.max(room)));
     }
 
+    /// A driver that is not there any more had ended before, and so did its wait.
     fn follow_driver(&mut self, state: &ClusterState, id: &DriverId) {
-        let driver = state.drivers.get(id);
-        let waits = driver.filter(|driver| driver.may_be_placed());
-        let place = waits.map(|driver| {
-            let demand = Demand {
+        if let Some(driver) = state.drivers.get(id) {
+            let demand = || Demand {
                 need: Need::of_driver(&driver.description),
                 own: driver.description.executor.as_ref().map(Size::from),
             };
-            ((driver.ticket, 0), demand)
-        });
-        self.drivers.set(id, place.into_iter().collect());
+            let waits = driver.may_be_placed().then(|| (0, demand()));
+            self.drivers.set(driver.ticket, waits);
+        }
         self.follow_debt(state, id);
     }
 
@@ -276,9 +262,12 @@ impl Planner {
     }
 
     fn follow_application(&mut self, state: &ClusterState, id: &AppId) {
-        let app = state.applications.get(id).filter(|app| app.is_live());
-        let served = app.filter(|app| may_be_served(state, app));
-        self.executors.set(id, served.map_or_else(Vec::new, hungry));
+        let app = state.applications.get(id);
+        if let Some(app) = app {
+            let served = may_be_served(state, app).then(|| hungry(app));
+            self.executors.set(app.ticket, served.unwrap_or_default());
+        }
+        let app = app.filter(|app| app.is_live());
         let owner = app.and_then(|app| app.description.owner.as_ref());
         match owner {
             Some(owner) => {
@@ -304,7 +293,7 @@ impl Planner {
 }
 
 /// Where an application waits: once for each profile of which it wants more.
-fn hungry(app: &Application) -> Vec<((u64, u32), Demand)> {
+fn hungry(app: &Application) -> Vec<(u32, Demand)> {
     let cores_left = app.cores_left();
     let profiles = app.description.profiles.iter();
     let wanted = profiles.filter_map(|(number, request)| {
@@ -314,7 +303,7 @@ fn hungry(app: &Application) -> Vec<((u64, u32), Demand)> {
                 need: wanted.need,
                 own: None,
             };
-            ((app.ticket, *number), demand)
+            (*number, demand)
         })
     });
     wanted.collect()

@@ -2,7 +2,7 @@
 //! and wait for executors for ever (failure D20; SPARK-27750).
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use vesta_types::{DriverState, ExecutorSize};
 
@@ -43,8 +43,10 @@ pub(super) struct Reserve {
     on: bool,
     /// What is left on each worker, by its position, beside the packed executors.
     left: Vec<Size>,
+    /// The same where a core is left, the least first, once something is packed.
+    by_left: Option<BTreeSet<(Size, usize)>>,
     /// The executors packed there.
-    packed: Vec<Vec<Size>>,
+    packed: BTreeMap<usize, Vec<Size>>,
     /// Whether an executor of a running driver does not fit already.
     short: bool,
 }
@@ -61,7 +63,8 @@ impl Reserve {
         let mut reserve = Reserve {
             on: owed.is_some(),
             left: rooms.iter().map(Room::size).collect(),
-            packed: vec![Vec::new(); rooms.len()],
+            by_left: None,
+            packed: BTreeMap::new(),
             short: false,
         };
         let mut owed = owed.unwrap_or_default();
@@ -72,15 +75,35 @@ impl Reserve {
         reserve
     }
 
-    /// Packs one executor where the least is left over.
+    /// Packs one executor where the least is left over. When one does not fit, nothing more is admitted,
+    /// so it does not matter where the others would go.
     fn pack(&mut self, size: Size) {
-        let after = |(at, left): (usize, &Size)| Some((left.without(size)?, at));
-        match self.left.iter().enumerate().filter_map(after).min() {
+        if self.short {
+            return;
+        }
+        let left = &self.left;
+        let by_left = self.by_left.get_or_insert_with(|| {
+            let some = left.iter().enumerate().filter(|(_, left)| left.cores > 0);
+            some.map(|(at, left)| (*left, at)).collect()
+        });
+        let mut enough = by_left.range((size, 0)..);
+        match enough.find(|(left, _)| left.holds(size)).copied() {
             Some((left, at)) => {
-                self.left[at] = left;
-                self.packed[at].push(size);
+                let rest = left.without(size).unwrap_or_default();
+                self.set_left(at, rest);
+                self.packed.entry(at).or_default().push(size);
             }
             None => self.short = true,
+        }
+    }
+
+    fn set_left(&mut self, at: usize, left: Size) {
+        let before = std::mem::replace(&mut self.left[at], left);
+        if let Some(by_left) = &mut self.by_left {
+            by_left.remove(&(before, at));
+            if left.cores > 0 {
+                by_left.insert((left, at));
+            }
         }
     }
 
@@ -88,7 +111,8 @@ impl Reserve {
     /// nowhere.
     pub fn admission(&self, need: &Need, own: &ExecutorSize) -> Option<Admission<'_>> {
         let own = Size::from(own);
-        let homes = self.left.iter().filter(|left| left.holds(own)).count();
+        let homes = self.left.iter().filter(|left| left.holds(own));
+        let homes = homes.take(2).count();
         let refused = self.on && (self.short || homes == 0);
         (!refused).then(|| Admission {
             reserve: self,
@@ -109,14 +133,14 @@ impl Reserve {
         let need = Size::from(need);
         let mut moved = Vec::new();
         while !self.left[at].holds(need) {
-            let Some(size) = self.packed[at].pop() else {
+            let Some(size) = self.packed.get_mut(&at).and_then(Vec::pop) else {
                 break;
             };
-            self.left[at] = self.left[at].with(size);
+            self.set_left(at, self.left[at].with(size));
             moved.push(size);
         }
         if let Some(left) = self.left[at].without(need) {
-            self.left[at] = left;
+            self.set_left(at, left);
         }
         moved.sort_unstable_by_key(|size| Reverse(*size));
         let any = !moved.is_empty();
@@ -132,7 +156,7 @@ pub(super) struct Admission<'a> {
     reserve: &'a Reserve,
     need: Size,
     own: Size,
-    /// On how many workers its executor would fit before the driver is placed.
+    /// On how many workers its executor would fit before the driver is placed; 2 is at least two.
     homes: usize,
 }
 
@@ -184,7 +208,7 @@ fn owed(state: &ClusterState) -> Vec<Size> {
 
 /// Whether some ALIVE worker, whether it has answered yet or not, could hold one executor of a running
 /// driver beside that driver alone.
-fn could_ever_hold(state: &ClusterState, driver: &Driver, size: Size) -> bool {
+pub(super) fn could_ever_hold(state: &ClusterState, driver: &Driver, size: Size) -> bool {
     let placement = driver.placement.as_ref();
     state.workers.values().any(|worker| {
         let capacity = &worker.description.capacity;

@@ -1,11 +1,11 @@
 //! What waits, by what it needs: equal demands are answered once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use super::room::{Need, Size};
 
-/// Its place in the queue: a ticket, and the number of a profile.
+/// A place in the queue: a ticket, and the number of a profile (0 for drivers).
 pub(super) type Place = (u64, u32);
 
 /// What one thing needs. Where one of two equal demands does not fit, neither does the other.
@@ -19,72 +19,45 @@ pub(super) struct Demand {
 
 /// All that waits with the same demand.
 #[derive(Clone, Debug)]
-pub(super) struct Group<I> {
+pub(super) struct Group {
     /// The demand.
     pub demand: Demand,
     /// Whether it is known to fit on no worker. Only more room somewhere changes that.
-    pub blocked: bool,
-    /// Who waits, in the order of the queue.
-    queue: BTreeMap<Place, I>,
+    blocked: bool,
+    /// Where in the queue it waits.
+    places: BTreeSet<Place>,
 }
 
-impl<I> Group<I> {
-    /// Who waits at `place`.
-    pub fn at(&self, place: Place) -> Option<&I> {
-        self.queue.get(&place)
-    }
-
-    /// Who is the first after `place`.
-    pub fn after(&self, place: Option<Place>) -> Option<(Place, &I)> {
-        let from = place.map_or(Bound::Unbounded, Bound::Excluded);
-        let mut rest = self.queue.range((from, Bound::Unbounded));
-        rest.next().map(|(place, id)| (*place, id))
-    }
-}
-
-/// Drivers, or applications, that wait.
-#[derive(Clone, Debug)]
-pub(super) struct Waiting<I> {
-    groups: Vec<Group<I>>,
+/// Drivers, or applications, that wait: each at its places, of which drivers have one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Waiting {
+    groups: Vec<Group>,
     /// The group of each demand; those of no demand are free to be used again.
     by_demand: BTreeMap<Demand, usize>,
     free: Vec<usize>,
-    /// Where each one waits.
-    places: BTreeMap<I, Vec<(usize, Place)>>,
+    /// The group of each place.
+    by_place: BTreeMap<Place, usize>,
 }
 
-impl<I> Default for Waiting<I> {
-    fn default() -> Waiting<I> {
-        Waiting {
-            groups: Vec::new(),
-            by_demand: BTreeMap::new(),
-            free: Vec::new(),
-            places: BTreeMap::new(),
-        }
-    }
-}
-
-impl<I: Ord + Clone> Waiting<I> {
-    /// `id` waits at these places from now on, and at no other.
-    pub fn set(&mut self, id: &I, places: Vec<(Place, Demand)>) {
-        for (at, place) in self.places.remove(id).unwrap_or_default() {
+impl Waiting {
+    /// Whoever holds `ticket` waits with these demands, by profile, and with no other.
+    pub fn set(&mut self, ticket: u64, demands: impl IntoIterator<Item = (u32, Demand)>) {
+        let range = (ticket, 0)..=(ticket, u32::MAX);
+        while let Some((place, at)) = self.by_place.range(range.clone()).next() {
+            let (place, at) = (*place, *at);
+            self.by_place.remove(&place);
             let group = &mut self.groups[at];
-            group.queue.remove(&place);
-            if group.queue.is_empty() {
+            group.places.remove(&place);
+            if group.places.is_empty() {
                 self.by_demand.remove(&group.demand);
                 self.free.push(at);
             }
         }
-        if places.is_empty() {
-            return;
-        }
-        let entered = places.into_iter().map(|(place, demand)| {
+        for (profile, demand) in demands {
             let at = self.group_of(demand);
-            self.groups[at].queue.insert(place, id.clone());
-            (at, place)
-        });
-        let entered = entered.collect();
-        self.places.insert(id.clone(), entered);
+            self.groups[at].places.insert((ticket, profile));
+            self.by_place.insert((ticket, profile), at);
+        }
     }
 
     fn group_of(&mut self, demand: Demand) -> usize {
@@ -94,7 +67,7 @@ impl<I: Ord + Clone> Waiting<I> {
         let group = Group {
             demand: demand.clone(),
             blocked: false,
-            queue: BTreeMap::new(),
+            places: BTreeSet::new(),
         };
         let at = match self.free.pop() {
             Some(at) => {
@@ -109,9 +82,7 @@ impl<I: Ord + Clone> Waiting<I> {
         self.by_demand.insert(demand, at);
         at
     }
-}
 
-impl<I> Waiting<I> {
     /// Some worker has this much room now: what fits into that is not known to fit nowhere any more.
     pub fn unblock(&mut self, room: Size) {
         for group in &mut self.groups {
@@ -119,20 +90,26 @@ impl<I> Waiting<I> {
         }
     }
 
-    /// The groups in which somebody waits who may fit somewhere, with the first place of each.
-    pub fn heads(&self) -> impl Iterator<Item = (Place, usize)> {
-        let groups = self.groups.iter().enumerate();
-        let open = groups.filter(|(_, group)| !group.blocked);
-        open.filter_map(|(at, group)| Some((group.after(None)?.0, at)))
-    }
-
-    /// A group.
-    pub fn group(&self, at: usize) -> &Group<I> {
-        &self.groups[at]
-    }
-
     /// It fits on no worker.
     pub fn block(&mut self, at: usize) {
         self.groups[at].blocked = true;
+    }
+
+    /// The first place of each group that may fit somewhere, and the group.
+    pub fn heads(&self) -> impl Iterator<Item = (Place, usize)> {
+        let groups = self.groups.iter().enumerate();
+        let open = groups.filter(|(_, group)| !group.blocked);
+        open.filter_map(|(at, group)| Some((*group.places.first()?, at)))
+    }
+
+    /// The first place of a group that is behind `place`.
+    pub fn after(&self, at: usize, place: Place) -> Option<Place> {
+        let behind = (Bound::Excluded(place), Bound::Unbounded);
+        self.groups[at].places.range(behind).next().copied()
+    }
+
+    /// What those of a group need.
+    pub fn demand(&self, at: usize) -> &Demand {
+        &self.groups[at].demand
     }
 }

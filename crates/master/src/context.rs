@@ -42,15 +42,15 @@ pub struct Context {
 pub struct Shown {
     /// STANDBY, RECOVERING, COMPLETING_RECOVERY or ALIVE.
     pub status: RecoveryState,
-    /// What it knows of each worker; empty on a standby.
-    pub workers: BTreeMap<WorkerId, WorkerGlance>,
+    /// What it knows of each worker, some moments old; empty on a standby.
+    pub workers: Arc<BTreeMap<WorkerId, WorkerGlance>>,
 }
 
 impl Default for Shown {
     fn default() -> Shown {
         Shown {
             status: RecoveryState::Standby,
-            workers: BTreeMap::new(),
+            workers: Arc::default(),
         }
     }
 }

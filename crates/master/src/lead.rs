@@ -70,6 +70,8 @@ struct Lead {
     announced: Option<Announcement>,
     /// Whether the log has it that nothing is heard of a leader.
     told_silent: bool,
+    /// When it was looked at last what the leadership knows of each worker.
+    glanced: Option<Instant>,
 }
 
 /// Runs until the process ends.
@@ -87,6 +89,7 @@ pub async fn run(context: Arc<Context>, mut events: mpsc::Receiver<Input>) {
         led_last: None,
         announced: None,
         told_silent: false,
+        glanced: None,
     };
     loop {
         let (input, done) = tokio::select! {
@@ -133,6 +136,7 @@ impl Lead {
     fn revoke(&mut self) {
         self.led_last = Some(Instant::now());
         self.standing = Standing::Standby;
+        self.glanced = None;
         self.show(Shown::default());
     }
 
@@ -247,22 +251,24 @@ impl Lead {
             return;
         };
         let term = *term;
-        let (outputs, shown) = {
+        let glance = self.glanced.is_none_or(|at| at.elapsed() >= TICK);
+        let (outputs, status, workers) = {
             let state = self.context.shared.state();
             let outputs = leader.act(now, &state);
-            let workers = leader
-                .glance()
-                .map(|(id, glance)| (id.clone(), glance))
-                .collect();
-            (
-                outputs,
-                Shown {
-                    status: leader.shown(&state),
-                    workers,
-                },
-            )
+            let workers = glance.then(|| {
+                let glances = leader.glance();
+                glances.map(|(id, it)| (id.clone(), it)).collect()
+            });
+            (outputs, leader.shown(&state), workers)
         };
-        self.show(shown);
+        let workers = match workers {
+            Some(workers) => {
+                self.glanced = Some(Instant::now());
+                Arc::new(workers)
+            }
+            None => self.context.shown().workers,
+        };
+        self.show(Shown { status, workers });
         for output in outputs {
             self.carry_out(term, output);
         }

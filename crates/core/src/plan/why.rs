@@ -1,6 +1,6 @@
 //! Why something waits, in words (failure D21: an application that waits for ever without a reason).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use vesta_types::{ApplicationDescription, DriverDescription, ProfileRequest};
 
@@ -64,31 +64,20 @@ impl<'a> Reasons<'a> {
     ///
     /// An application that set no limit wants whatever there is: it waits only while it holds nothing.
     pub fn application(&self, app: &Application) -> Option<String> {
-        let profiles = &app.description.profiles;
-        let waits = |(number, request): (&u32, &_)| wants_more(app, *number, request);
-        if !app.is_live() || !profiles.iter().any(waits) {
-            return None;
-        }
-        if let Some(why) = self.not_served(app) {
-            return Some(why);
-        }
-        let one = profiles.len() == 1;
-        let texts = profiles.keys().filter_map(|number| {
-            let why = self.profile(app, *number)?;
-            Some(if one {
-                why
-            } else {
-                format!("profile {number}: {why}")
-            })
-        });
-        let texts: Vec<String> = texts.collect();
-        (!texts.is_empty()).then(|| texts.join("; "))
+        together(app, &self.profiles(app))
+    }
+
+    /// The same for each of its profiles that waits, by number.
+    pub fn profiles(&self, app: &Application) -> BTreeMap<u32, String> {
+        let numbers = app.description.profiles.keys();
+        let why = |number: &u32| Some((*number, self.profile(app, *number)?));
+        numbers.filter_map(why).collect()
     }
 
     /// Why `app` waits for more executors of one of its profiles, see [`Reasons::application`].
     pub fn profile(&self, app: &Application, number: u32) -> Option<String> {
         let request = app.description.profiles.get(&number)?;
-        if !app.is_live() || !wants_more(app, number, request) {
+        if !waits(app, number) {
             return None;
         }
         let need = Need::of_executor(&request.profile);
@@ -184,6 +173,24 @@ impl<'a> Reasons<'a> {
             ),
         })
     }
+}
+
+/// Whether `app` waits for more executors of this profile, see [`Reasons::application`].
+pub fn waits(app: &Application, profile: u32) -> bool {
+    let request = app.description.profiles.get(&profile);
+    app.is_live() && request.is_some_and(|request| wants_more(app, profile, request))
+}
+
+/// What the profiles of `app` wait for, in one text.
+pub fn together(app: &Application, profiles: &BTreeMap<u32, String>) -> Option<String> {
+    let first = profiles.values().next()?;
+    let same = profiles.len() > 1 && profiles.values().all(|why| why == first);
+    if same || app.description.profiles.len() == 1 {
+        return Some(first.clone());
+    }
+    let each = profiles.iter();
+    let each = each.map(|(number, why)| format!("profile {number}: {why}"));
+    Some(each.collect::<Vec<_>>().join("; "))
 }
 
 /// Why `driver` waits for a worker; `None` if it does not.

@@ -11,6 +11,9 @@ use vesta_types::{AppId, Epoch};
 
 use super::{Leader, Output, Pending, SessionId};
 
+/// The least time between two looks at the whole cluster for why applications wait.
+const EXPLAIN_PAUSE: Duration = Duration::from_millis(100);
+
 /// An application's stream.
 #[derive(Debug)]
 pub(super) struct AppSession {
@@ -34,6 +37,8 @@ pub(super) struct AppLine {
     pub(super) confirming: bool,
     /// Whether it is about to be ended.
     pub(super) expiring: bool,
+    /// What its profiles wait for, as found out last.
+    waits: BTreeMap<u32, String>,
 }
 
 impl AppLine {
@@ -44,6 +49,7 @@ impl AppLine {
             acknowledged: false,
             confirming: false,
             expiring: false,
+            waits: BTreeMap::new(),
         }
     }
 
@@ -61,6 +67,8 @@ impl Leader {
             .or_insert_with(|| AppLine::new(led));
         line.sessions.insert(session);
         line.last_heard = led;
+        self.attention.apps.insert(app.clone());
+        self.attention.strays.insert(session);
         self.app_sessions.insert(
             session,
             AppSession {
@@ -89,6 +97,8 @@ impl Leader {
             && let Some(line) = self.apps.get_mut(&gone.app)
         {
             line.sessions.remove(&session);
+            // Whether its line is still needed.
+            self.attention.apps.insert(gone.app);
         }
     }
 
@@ -113,33 +123,36 @@ impl Leader {
 
     pub(super) fn app_acknowledged(&mut self, session: SessionId, epoch: Epoch) {
         let (led, own) = (self.clock.led(), self.epoch);
-        if let Some(line) = self.app_line(session) {
+        let Some(AppSession { app, .. }) = self.app_sessions.get(&session) else {
+            return;
+        };
+        if let Some(line) = self.apps.get_mut(app) {
             line.last_heard = led;
-            line.acknowledged |= epoch == own;
+            if epoch == own {
+                line.acknowledged = true;
+                self.attention.acknowledged.insert(app.clone());
+            }
         }
-    }
-
-    fn app_line(&mut self, session: SessionId) -> Option<&mut AppLine> {
-        let app = &self.app_sessions.get(&session)?.app;
-        self.apps.get_mut(app)
     }
 
     /// Proposes the answers of applications.
     pub(super) fn confirm_applications(&mut self, state: &ClusterState) {
         let mut answered = Vec::new();
-        for (id, line) in &mut self.apps {
-            if !line.acknowledged || line.confirming {
-                continue;
-            }
+        self.attention.acknowledged.retain(|id| {
             let unconfirmed = state
                 .applications
                 .get(id)
                 .is_some_and(|app| !app.state.is_final() && !state.is_app_confirmed(app));
-            if unconfirmed {
+            let line = self.apps.get_mut(id).filter(|_| unconfirmed);
+            let Some(line) = line else {
+                return false;
+            };
+            if !line.confirming {
                 line.confirming = true;
                 answered.push(id.clone());
             }
-        }
+            true
+        });
         for app in answered {
             let command = Command::ConfirmApplication {
                 epoch: self.epoch,
@@ -151,41 +164,109 @@ impl Leader {
 
     /// Sends each application its whole executor table when that has changed.
     pub(super) fn send_tables(&mut self, state: &ClusterState) {
-        for (session, line) in &mut self.app_sessions {
-            let Some(app) = state.applications.get(&line.app) else {
-                // Only who still leads, after it was asked, knows that there is no such application.
-                if !line.ended && self.clock.acked_since(line.opened) {
+        self.explain(state);
+        for id in std::mem::take(&mut self.attention.apps) {
+            let (Some(line), Some(app)) = (self.apps.get(&id), state.applications.get(&id)) else {
+                continue;
+            };
+            if !line.has_session() {
+                continue;
+            }
+            let table = table(app, state, self.epoch, &line.waits);
+            for session in &line.sessions {
+                self.attention.strays.remove(session);
+                let Some(line) = self.app_sessions.get_mut(session) else {
+                    continue;
+                };
+                if line.sent.as_ref() != Some(&table) {
+                    line.sent = Some(table.clone());
+                    let message = Executors {
+                        index: state.applied,
+                        ..table.clone()
+                    };
+                    let message = to_application::Message::Executors(message);
+                    self.outputs.push(Output::ToApp(*session, message));
+                }
+                if app.state.is_final() && !line.ended {
                     line.ended = true;
-                    let message = "no such application: it ended and its record was trimmed";
+                    let (state, message) = (app.state.to_string(), app.message.clone());
+                    let epoch = self.epoch.0;
                     let ended = Ended {
-                        epoch: self.epoch.0,
-                        state: "UNKNOWN".to_owned(),
-                        message: message.to_owned(),
+                        state,
+                        message,
+                        epoch,
                     };
                     let message = to_application::Message::Ended(ended);
                     self.outputs.push(Output::ToApp(*session, message));
                 }
+            }
+        }
+        self.turn_away(state);
+    }
+
+    /// Tells streams of which nobody knows the application. Only who still leads, after it was asked,
+    /// knows that there is none.
+    fn turn_away(&mut self, state: &ClusterState) {
+        let clock = &self.clock;
+        self.attention.strays.retain(|session| {
+            let Some(line) = self.app_sessions.get_mut(session) else {
+                return false;
+            };
+            if line.ended || state.applications.contains_key(&line.app) {
+                return false;
+            }
+            if !clock.acked_since(line.opened) {
+                return true;
+            }
+            line.ended = true;
+            let message = "no such application: it ended and its record was trimmed";
+            let ended = Ended {
+                epoch: self.epoch.0,
+                state: "UNKNOWN".to_owned(),
+                message: message.to_owned(),
+            };
+            let message = to_application::Message::Ended(ended);
+            self.outputs.push(Output::ToApp(*session, message));
+            false
+        });
+    }
+
+    /// Finds out why applications wait. That depends on the whole cluster, so it is asked for many at
+    /// once and at a pace: for those that begin to wait soon, for those that go on waiting now and then.
+    fn explain(&mut self, state: &ClusterState) {
+        let led = self.clock.led();
+        let mut asked = std::mem::take(&mut self.attention.puzzled);
+        for id in &self.attention.apps {
+            let (Some(line), Some(app)) = (self.apps.get_mut(id), state.applications.get(id))
+            else {
                 continue;
             };
-            let table = table(app, state, self.epoch, &self.policy);
-            if line.sent.as_ref() != Some(&table) {
-                line.sent = Some(table.clone());
-                let message = Executors {
-                    index: state.applied,
-                    ..table
-                };
-                let message = to_application::Message::Executors(message);
-                self.outputs.push(Output::ToApp(*session, message));
+            line.waits.retain(|number, _| plan::waits(app, *number));
+            let mut profiles = app.description.profiles.keys();
+            let unsaid =
+                |number: &u32| plan::waits(app, *number) && !line.waits.contains_key(number);
+            if line.has_session() && profiles.any(unsaid) {
+                asked.insert(id.clone());
             }
-            if app.state.is_final() && !line.ended {
-                line.ended = true;
-                let ended = Ended {
-                    epoch: self.epoch.0,
-                    state: app.state.to_string(),
-                    message: app.message.clone(),
-                };
-                let message = to_application::Message::Ended(ended);
-                self.outputs.push(Output::ToApp(*session, message));
+        }
+        if led.saturating_sub(self.attention.refreshed) >= self.timing.repeat / 2 {
+            self.attention.refreshed = led;
+            let waiting = self.apps.iter();
+            let waiting = waiting.filter(|(_, line)| line.has_session() && !line.waits.is_empty());
+            asked.extend(waiting.map(|(id, _)| id.clone()));
+        }
+        let explained = self.attention.explained;
+        let soon = explained.is_some_and(|at| led.saturating_sub(at) < EXPLAIN_PAUSE);
+        if soon || asked.is_empty() {
+            self.attention.puzzled = asked;
+            return;
+        }
+        self.attention.explained = Some(led);
+        let reasons = plan::Reasons::of(state, &self.policy);
+        for id in asked {
+            if let (Some(line), Some(app)) = (self.apps.get_mut(&id), state.applications.get(&id)) {
+                line.waits = reasons.profiles(app);
+                self.attention.apps.insert(id);
             }
         }
     }
@@ -195,7 +276,7 @@ fn table(
     app: &Application,
     state: &ClusterState,
     epoch: Epoch,
-    policy: &vesta_core::Policy,
+    waits: &BTreeMap<u32, String>,
 ) -> Executors {
     let all = app.executors.values().chain(app.ended_executors.values());
     let executors = all.map(|executor| Executor {
@@ -222,21 +303,20 @@ fn table(
             .unwrap_or_default(),
         named: addresses(&executor.booking.named),
     });
-    let reasons = plan::Reasons::of(state, policy);
     let profiles = app.description.profiles.iter();
     Executors {
         epoch: epoch.0,
         index: 0,
         executors: executors.collect(),
         state: app.state.to_string(),
-        waiting_because: reasons.application(app).unwrap_or_default(),
+        waiting_because: plan::together(app, waits).unwrap_or_default(),
         retries: app.retries,
         profiles: profiles
             .map(|(number, request)| ProfileState {
                 id: *number,
                 target: request.target,
                 live: app.live_of(*number),
-                waiting_because: reasons.profile(app, *number).unwrap_or_default(),
+                waiting_because: waits.get(number).cloned().unwrap_or_default(),
             })
             .collect(),
     }

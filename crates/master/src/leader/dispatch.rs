@@ -47,7 +47,16 @@ impl Leader {
     /// something of it is not taken up: a lost message delays, never changes, the outcome.
     pub(super) fn dispatch(&mut self, state: &ClusterState) {
         let led = self.clock.led();
-        for (id, line) in &mut self.workers {
+        let mut due = std::mem::take(&mut self.attention.workers);
+        due.append(&mut self.attention.open);
+        if led.saturating_sub(self.attention.swept) >= self.timing.repeat {
+            self.attention.swept = led;
+            due.extend(self.workers.keys().cloned());
+        }
+        for id in due {
+            let Some(line) = self.workers.get_mut(&id) else {
+                continue;
+            };
             let (Some(session), Some(has), Some(worker)) =
                 (line.session, &line.has, line.known_in(state))
             else {
@@ -56,7 +65,7 @@ impl Leader {
             if line.condemned || !state.is_confirmed(worker) {
                 continue;
             }
-            let mut orders = orders::for_worker(state, id);
+            let mut orders = orders::for_worker(state, &id);
             orders.run.retain(|(id, _)| !has.contains(id));
             let mut bytes = 0;
             let fitting = orders.run.iter().take_while(|(_, should)| {
@@ -67,6 +76,9 @@ impl Leader {
             let fitting = fitting.count().max(1);
             orders.run.truncate(fitting);
             let open = !orders.stop.is_empty() || !orders.run.is_empty();
+            if open {
+                self.attention.open.insert(id);
+            }
             let send = match &line.ordered {
                 None => true,
                 Some(sent) => {

@@ -13,6 +13,10 @@ const BRAKE_PERCENT: usize = 20;
 /// Fewer than this many workers may always be lost at once.
 const BRAKE_WORKERS: usize = 5;
 
+/// How often within a worker's timeout it is looked at who is silent: every second by default, as Spark
+/// does.
+const JUDGED_PER_TIMEOUT: u32 = 60;
+
 /// The most workers that one entry names, so that it is never too large for the log.
 pub(super) const VERDICT_WORKERS_MAX: usize = 1_000;
 
@@ -34,17 +38,24 @@ impl Leader {
     /// Declares lost what has been silent for too long.
     pub(super) fn judge(&mut self, state: &ClusterState) {
         if state.recovered {
-            self.judge_workers(state);
+            for (workers, verdict) in std::mem::take(&mut self.unsettled) {
+                let command = Command::clone(&verdict);
+                self.propose(Pending::Lose(workers, verdict), command);
+            }
+            self.take_leave(state);
         }
-        self.judge_applications(state);
+        let led = self.clock.led();
+        let pause = self.timing.worker_timeout / JUDGED_PER_TIMEOUT;
+        if led.saturating_sub(self.attention.judged) >= pause {
+            self.attention.judged = led;
+            if state.recovered {
+                self.judge_workers(state);
+            }
+            self.judge_applications(state);
+        }
     }
 
     fn judge_workers(&mut self, state: &ClusterState) {
-        for (workers, verdict) in std::mem::take(&mut self.unsettled) {
-            let command = Command::clone(&verdict);
-            self.propose(Pending::Lose(workers, verdict), command);
-        }
-        self.take_leave(state);
         let led = self.clock.led();
         let timeout = self.timing.worker_timeout;
         let silent = self.workers.iter().filter(|(id, line)| {
@@ -65,7 +76,9 @@ impl Leader {
 
     /// A worker that said that it ends in order, has nothing left and is gone, is not waited for.
     fn take_leave(&mut self, state: &ClusterState) {
-        let gone = self.workers.iter().filter(|(id, line)| {
+        let leaving = self.attention.leaving.iter();
+        let leaving = leaving.filter_map(|id| Some((id, self.workers.get(id)?)));
+        let gone = leaving.filter(|(id, line)| {
             let empty = state.workers.get(*id).is_some_and(|worker| {
                 worker.state != WorkerState::Dead
                     && worker.drivers.is_empty()
@@ -109,6 +122,7 @@ impl Leader {
             if let Some(line) = self.workers.get_mut(worker) {
                 line.condemned = false;
             }
+            self.attention.workers.insert(worker.clone());
         }
     }
 
@@ -153,11 +167,11 @@ impl Leader {
         let lease = self.timing.app_lease;
         let mut over: Vec<AppId> = Vec::new();
         for (id, line) in &mut self.apps {
-            let live = state
-                .applications
-                .get(id)
-                .is_some_and(|app| !app.state.is_final());
-            if live && !line.expiring && led.saturating_sub(line.last_heard) > lease {
+            if line.expiring || led.saturating_sub(line.last_heard) <= lease {
+                continue;
+            }
+            let live = |app: &vesta_core::Application| !app.state.is_final();
+            if state.applications.get(id).is_some_and(live) {
                 tracing::warn!(app = %id, ?lease, "the lease of an application is over");
                 line.expiring = true;
                 over.push(id.clone());

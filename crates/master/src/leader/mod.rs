@@ -4,6 +4,7 @@
 //! state and answers what to propose and what to send. [`crate::lead`] carries that out.
 
 mod applications;
+mod attention;
 mod clock;
 mod dispatch;
 mod leases;
@@ -128,6 +129,7 @@ pub struct Leader {
     pending: BTreeMap<Ticket, Pending>,
     next_ticket: Ticket,
     planning: planning::Planning,
+    attention: attention::Attention,
     completing: bool,
     /// Those that a proposal to complete the recovery named, until it is complete.
     condemned: Vec<WorkerId>,
@@ -161,6 +163,7 @@ impl Leader {
             pending: BTreeMap::new(),
             next_ticket: 1,
             planning: planning::Planning::default(),
+            attention: attention::Attention::default(),
             completing: false,
             condemned: Vec::new(),
             brake: liveness::Brake::default(),
@@ -267,25 +270,5 @@ impl Leader {
         self.next_ticket += 1;
         self.pending.insert(ticket, pending);
         self.outputs.push(Output::Propose(ticket, command));
-    }
-
-    /// A line for every worker and application that the state has, and for no other.
-    fn track(&mut self, state: &ClusterState) {
-        let led = self.clock.led();
-        for id in state.workers.keys() {
-            if !self.workers.contains_key(id) {
-                self.workers.insert(id.clone(), WorkerLine::new(led));
-            }
-        }
-        self.workers
-            .retain(|id, line| line.session.is_some() || state.workers.contains_key(id));
-        for id in state.app_queue.values() {
-            if !self.apps.contains_key(id) {
-                self.apps
-                    .insert(id.clone(), applications::AppLine::new(led));
-            }
-        }
-        self.apps
-            .retain(|id, line| line.has_session() || state.applications.contains_key(id));
     }
 }

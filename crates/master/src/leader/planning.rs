@@ -1,6 +1,6 @@
 //! At most one plan in flight: two plans on one state would grant twice.
 
-use vesta_core::plan::{self, Plan};
+use vesta_core::plan::{Plan, Planner};
 use vesta_core::{Answer, ClusterState, Command, Reply};
 
 use super::{Leader, Pending};
@@ -14,6 +14,8 @@ pub(super) struct Planning {
     /// A plan's fate is not known. An empty plan goes through the log first: once that is applied,
     /// the unknown one has been applied before it or never will be.
     barrier: bool,
+    /// What is free and what waits, followed since this leadership began.
+    planner: Planner,
 }
 
 impl Planning {
@@ -49,17 +51,16 @@ impl Leader {
             self.propose(Pending::Plan, barrier);
             return;
         }
-        let suspect = self
-            .workers
-            .iter()
-            .filter(|(_, line)| line.session.is_none() || line.leaving);
-        let avoid = suspect.map(|(id, _)| id.clone()).collect();
-        if self.planning.planned_on == state.applied && self.policy.avoid == avoid {
+        let suspects = &self.attention.suspects;
+        if self.planning.planned_on == state.applied && self.policy.avoid == *suspects {
             return;
         }
         self.planning.planned_on = state.applied;
-        self.policy.avoid = avoid;
-        let Plan { placements, cursor } = plan::plan(state, &self.policy);
+        if self.policy.avoid != *suspects {
+            self.policy.avoid.clone_from(suspects);
+        }
+        let planner = &mut self.planning.planner;
+        let Plan { placements, cursor } = planner.plan(state, &self.policy);
         if !placements.is_empty() {
             self.planning.in_flight = true;
             self.propose(

@@ -9,6 +9,7 @@ use vesta_types::{
     InstanceId, InstanceReport, InstanceStatus, Work, WorkerDescription, WorkerId, WorkerState,
 };
 
+use super::attention::keep;
 use super::{Leader, Output, Pending, SessionId, WorkerReport, dispatch};
 
 /// What this leader knows of a worker, beside the state.
@@ -121,6 +122,7 @@ impl Leader {
         line.has = None;
         line.leaving = false;
         line.last_heard = led;
+        self.attention.workers.insert(id.clone());
         self.sessions.insert(session, id);
         self.say_master_changed(session);
     }
@@ -135,13 +137,18 @@ impl Leader {
             line.unconfirmed = None;
             line.ordered = None;
         }
+        self.attention.workers.insert(id);
     }
 
     pub(super) fn heartbeat(&mut self, session: SessionId, sequence: u64, state: &ClusterState) {
         let (led, mono) = (self.clock.led(), self.clock.mono());
-        let Some(line) = self.line_of(session) else {
+        let Some(id) = self.sessions.get(&session) else {
             return;
         };
+        let Some(line) = self.workers.get_mut(id) else {
+            return;
+        };
+        keep(&mut self.attention.beating, id, true);
         line.last_heard = led;
         line.unconfirmed = Some((sequence, mono));
         // One that was declared lost and has kept its stream has not answered since.
@@ -169,7 +176,10 @@ impl Leader {
 
     pub(super) fn worker_report(&mut self, session: SessionId, report: WorkerReport) {
         let (led, epoch) = (self.clock.led(), self.epoch);
-        let Some(line) = self.line_of(session) else {
+        let Some(id) = self.sessions.get(&session) else {
+            return;
+        };
+        let Some(line) = self.workers.get_mut(id) else {
             return;
         };
         line.last_heard = led;
@@ -187,24 +197,25 @@ impl Leader {
         line.leaving = report.leaving;
         line.description = Some(report.description.clone());
         line.report = Some(report);
-    }
-
-    fn line_of(&mut self, session: SessionId) -> Option<&mut WorkerLine> {
-        let id = self.sessions.get(&session)?;
-        self.workers.get_mut(id)
+        keep(&mut self.attention.workers, id, true);
+        keep(&mut self.attention.reported, id, true);
     }
 
     /// Confirms heartbeats: only when a quorum has acknowledged something sent after the heartbeat
     /// arrived, and only for a worker that the applied state has in this very life and not as DEAD.
     pub(super) fn confirm_heartbeats(&mut self, state: &ClusterState) {
-        for line in self.workers.values_mut() {
+        let clock = &self.clock;
+        self.attention.beating.retain(|id| {
+            let Some(line) = self.workers.get_mut(id) else {
+                return false;
+            };
             let (Some(session), Some((sequence, arrived))) = (line.session, line.unconfirmed)
             else {
-                continue;
+                return false;
             };
             let known = line.known_in(state).is_some();
-            if !known || line.condemned || !self.clock.acked_since(arrived) {
-                continue;
+            if !known || line.condemned || !clock.acked_since(arrived) {
+                return true;
             }
             line.unconfirmed = None;
             // The session's name is filled in by whoever owns the stream.
@@ -217,24 +228,27 @@ impl Leader {
                 session,
                 to_worker::Message::Confirmed(message),
             ));
-        }
+            false
+        });
     }
 
     /// Proposes what workers said. One proposal per worker at a time.
     pub(super) fn propose_reports(&mut self, state: &ClusterState) {
         let mut proposals = Vec::new();
-        for (id, line) in &mut self.workers {
-            if line.proposing || line.condemned {
-                continue;
-            }
-            let Some(report) = line.report.take() else {
-                continue;
+        self.attention.reported.retain(|id| {
+            let Some(line) = self.workers.get_mut(id) else {
+                return false;
             };
-            if let Some(command) = command_for(report, state) {
+            if line.proposing || line.condemned {
+                return true;
+            }
+            let command = line.report.take();
+            if let Some(command) = command.and_then(|report| command_for(report, state)) {
                 line.proposing = true;
                 proposals.push((id.clone(), command));
             }
-        }
+            false
+        });
         for (id, command) in proposals {
             self.propose(Pending::Worker(id), command);
         }

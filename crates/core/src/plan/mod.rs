@@ -10,11 +10,13 @@
 //! - [`drivers`]: drivers, round robin, in queue order.
 //! - [`reserve`]: what is kept free meanwhile for executors of running drivers.
 //! - [`executors`]: executors, application after application, spread out or packed.
-//! - [`why`]: why something waits, in words.
-//! - [`planner`], with [`tree`], [`waiting`] and [`pass`]: the incremental form.
+//! - [`why`]: why something waits, in words; [`lacks`]: what it is short of.
+//! - [`planner`], with [`tree`], [`waiting`], [`debts`] and [`pass`]: the incremental form.
 
+mod debts;
 mod drivers;
 mod executors;
+mod lacks;
 mod pass;
 mod planner;
 mod reserve;

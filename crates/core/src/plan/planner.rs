@@ -1,13 +1,13 @@
 //! The planner that the leader keeps: what is free and what waits, followed change by change.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use vesta_types::{AppId, DriverId, DriverState, Epoch, WorkerId, WorkerState};
+use vesta_types::{AppId, DriverId, Epoch, WorkerId, WorkerState};
 
 use crate::state::{Application, ClusterState, Worker};
 
+use super::debts::Debts;
 use super::executors::{Wanted, may_be_served};
-use super::reserve::could_ever_hold;
 use super::room::{Need, Room, Size, is_usable};
 use super::tree::Tree;
 use super::waiting::{Demand, Waiting};
@@ -39,11 +39,7 @@ pub struct Planner {
     grown: Option<Size>,
     pub(super) drivers: Waiting,
     pub(super) executors: Waiting,
-    /// Running drivers that named executor sizes and whose applications hold none.
-    owing: BTreeMap<DriverId, Size>,
-    /// Live applications of each cluster-mode driver, and the driver of each.
-    apps_of: BTreeMap<DriverId, BTreeSet<AppId>>,
-    owners: BTreeMap<AppId, DriverId>,
+    debts: Debts,
 }
 
 /// Up to where the state was followed.
@@ -75,21 +71,7 @@ impl Planner {
 
     /// What is owed to running drivers: one executor each, unless no worker could ever hold it.
     pub(super) fn owed(&self, state: &ClusterState) -> Vec<Size> {
-        // Where two workers could hold an executor, one of them is not the driver's own.
-        let mut holders: BTreeMap<Size, usize> = BTreeMap::new();
-        let possible = self.owing.iter().filter(|(id, size)| {
-            let known = holders.entry(**size).or_insert_with(|| {
-                let first = self.capacity.first(0, **size);
-                let second = first.and_then(|at| self.capacity.first(at + 1, **size));
-                usize::from(first.is_some()) + usize::from(second.is_some())
-            });
-            *known > 1
-                || *known == 1 && {
-                    let driver = state.drivers.get(*id);
-                    driver.is_some_and(|driver| could_ever_hold(state, driver, **size))
-                }
-        });
-        possible.map(|(_, size)| *size).collect()
+        self.debts.owed(state, &self.capacity)
     }
 
     fn position(&self, worker: &WorkerId) -> Result<usize, usize> {
@@ -149,7 +131,7 @@ impl Planner {
         }
         // The others run, or have ended.
         for id in state.workers.values().flat_map(|worker| &worker.drivers) {
-            self.follow_debt(state, id);
+            self.debts.follow_driver(state, id);
         }
     }
 
@@ -236,29 +218,7 @@ impl Planner {
             let waits = driver.may_be_placed().then(|| (0, demand()));
             self.drivers.set(driver.ticket, waits);
         }
-        self.follow_debt(state, id);
-    }
-
-    /// Whether an executor is owed to a driver: it runs, named sizes, and its applications hold none.
-    fn follow_debt(&mut self, state: &ClusterState, id: &DriverId) {
-        let owed = || {
-            let driver = state.drivers.get(id)?;
-            let runs = driver.state == DriverState::Running && !driver.kill_requested;
-            let size = driver.description.executor.as_ref().filter(|_| runs)?;
-            let served = |app: &AppId| {
-                state.applications.get(app).is_some_and(|app| {
-                    let owner = app.description.owner.as_ref();
-                    let current = owner.is_some_and(|owner| owner.attempt == driver.attempt);
-                    current && !app.executors.is_empty()
-                })
-            };
-            let mut apps = self.apps_of.get(id).into_iter().flatten();
-            (!apps.any(served)).then(|| Size::from(size))
-        };
-        match owed() {
-            Some(size) => self.owing.insert(id.clone(), size),
-            None => self.owing.remove(id),
-        };
+        self.debts.follow_driver(state, id);
     }
 
     fn follow_application(&mut self, state: &ClusterState, id: &AppId) {
@@ -267,28 +227,7 @@ impl Planner {
             let served = may_be_served(state, app).then(|| hungry(app));
             self.executors.set(app.ticket, served.unwrap_or_default());
         }
-        let app = app.filter(|app| app.is_live());
-        let owner = app.and_then(|app| app.description.owner.as_ref());
-        match owner {
-            Some(owner) => {
-                self.owners.insert(id.clone(), owner.driver.clone());
-                let of = self.apps_of.entry(owner.driver.clone()).or_default();
-                of.insert(id.clone());
-                self.follow_debt(state, &owner.driver);
-            }
-            None => {
-                let Some(driver) = self.owners.remove(id) else {
-                    return;
-                };
-                if let Some(of) = self.apps_of.get_mut(&driver) {
-                    of.remove(id);
-                    if of.is_empty() {
-                        self.apps_of.remove(&driver);
-                    }
-                }
-                self.follow_debt(state, &driver);
-            }
-        }
+        self.debts.follow_application(state, id);
     }
 }
 

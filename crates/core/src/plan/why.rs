@@ -1,5 +1,6 @@
 //! Why something waits, in words (failure D21: an application that waits for ever without a reason).
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use vesta_types::{ApplicationDescription, DriverDescription, ProfileRequest};
@@ -8,8 +9,10 @@ use crate::state::{Application, ClusterState, Driver, Worker};
 
 use super::Policy;
 use super::drivers::{find, first_after_cursor};
+use super::lacks::{Lacks, all_of, cores};
 use super::reserve::Reserve;
-use super::room::{Need, Room, is_usable, usable};
+use super::room::{Need, Room, Size, is_usable, usable};
+use super::waiting::Demand;
 
 /// Answers why things wait, as of one state. Worth making once for a long list.
 pub struct Reasons<'a> {
@@ -17,6 +20,20 @@ pub struct Reasons<'a> {
     rooms: Vec<Room>,
     reserve: Reserve,
     next: usize,
+    /// Equal demands have the same answer: that of drivers, and that of executors.
+    drivers: Answers,
+    executors: Answers,
+}
+
+type Answers = RefCell<BTreeMap<Demand, String>>;
+
+fn answer(answers: &Answers, demand: Demand, find: impl FnOnce(&Demand) -> String) -> String {
+    if let Some(known) = answers.borrow().get(&demand) {
+        return known.clone();
+    }
+    let found = find(&demand);
+    answers.borrow_mut().insert(demand, found.clone());
+    found
 }
 
 impl<'a> Reasons<'a> {
@@ -28,6 +45,8 @@ impl<'a> Reasons<'a> {
             reserve: Reserve::of(state, policy, &rooms),
             next: first_after_cursor(state, &rooms),
             rooms,
+            drivers: Answers::default(),
+            executors: Answers::default(),
         }
     }
 
@@ -47,16 +66,22 @@ impl<'a> Reasons<'a> {
                 lease as f64 / 1000.0
             ));
         }
-        let need = Need::of_driver(&driver.description);
-        let text = no_worker(self.state)
-            .or_else(|| never_fits_driver(self.state, &driver.description))
-            .or_else(|| self.no_room(&need));
-        let kept = "kept back so that executors of running drivers still fit, and one of its own";
-        let next = || match find(driver, &self.rooms, self.next, &self.reserve) {
-            Some(at) => self.fits_on(at),
-            None => kept.to_owned(),
+        let demand = Demand {
+            need: Need::of_driver(&driver.description),
+            own: driver.description.executor.as_ref().map(Size::from),
         };
-        Some(text.unwrap_or_else(next))
+        Some(answer(&self.drivers, demand, |demand| {
+            let kept =
+                "kept back so that executors of running drivers still fit, and one of its own";
+            let next = || match find(driver, &self.rooms, self.next, &self.reserve) {
+                Some(at) => self.fits_on(at),
+                None => kept.to_owned(),
+            };
+            no_worker(self.state)
+                .or_else(|| never_fits_driver(self.state, &driver.description))
+                .or_else(|| self.no_room(&demand.need))
+                .unwrap_or_else(next)
+        }))
     }
 
     /// Why `app`, which has fewer executors than it wants, waits for more; `None` if it does not wait.
@@ -81,16 +106,27 @@ impl<'a> Reasons<'a> {
             return None;
         }
         let need = Need::of_executor(&request.profile);
-        let fits = || {
-            let at = self.rooms.iter().position(|room| room.fits(&need))?;
-            Some(self.fits_on(at))
-        };
-        self.not_served(app)
-            .or_else(|| contradiction(&app.description, &need))
-            .or_else(|| no_worker(self.state))
-            .or_else(|| never_fits(self.state, &need))
-            .or_else(|| self.no_room(&need))
-            .or_else(fits)
+        let own = self
+            .not_served(app)
+            .or_else(|| contradiction(&app.description, &need));
+        if own.is_some() {
+            return own;
+        }
+        let demand = Demand { need, own: None };
+        Some(answer(
+            &self.executors,
+            demand,
+            |Demand { need, .. }| {
+                let fits = || {
+                    let at = self.rooms.iter().position(|room| room.fits(need));
+                    at.map_or_else(String::new, |at| self.fits_on(at))
+                };
+                no_worker(self.state)
+                    .or_else(|| never_fits(self.state, need))
+                    .or_else(|| self.no_room(need))
+                    .unwrap_or_else(fits)
+            },
+        ))
     }
 
     /// Why no executor at all is placed for `app`, whatever it asks for.
@@ -279,54 +315,4 @@ fn never_fits(state: &ClusterState, need: &Need) -> Option<String> {
             all_of(need)
         ),
     })
-}
-
-/// What is missing.
-enum Lacks {
-    /// One thing that no worker has enough of.
-    One { needs: String, most: String },
-    /// Each thing somewhere, but not all on one worker.
-    Together,
-}
-
-impl Lacks {
-    fn new(need: &Need, most_cores: u32, most_memory: u64, named: impl Fn(&str) -> usize) -> Lacks {
-        if need.cores > most_cores {
-            return Lacks::One {
-                needs: cores(need.cores),
-                most: most_cores.to_string(),
-            };
-        }
-        if need.memory_mib > most_memory {
-            return Lacks::One {
-                needs: format!("{} MiB of memory", need.memory_mib),
-                most: format!("{most_memory} MiB"),
-            };
-        }
-        let short = |(name, count): (&String, &u32)| {
-            let most = named(name);
-            (most < *count as usize).then(|| Lacks::One {
-                needs: format!("{count} × {name}"),
-                most: most.to_string(),
-            })
-        };
-        need.named.iter().find_map(short).unwrap_or(Lacks::Together)
-    }
-}
-
-fn cores(count: u32) -> String {
-    let s = if count == 1 { "" } else { "s" };
-    format!("{count} core{s}")
-}
-
-fn all_of(need: &Need) -> String {
-    let mut text = format!(
-        "{} and {} MiB of memory",
-        cores(need.cores),
-        need.memory_mib
-    );
-    for (name, count) in need.named.iter().filter(|(_, count)| **count > 0) {
-        text.push_str(&format!(" and {count} × {name}"));
-    }
-    text
 }

@@ -11,6 +11,7 @@ mod leases;
 mod liveness;
 mod planning;
 mod recovery;
+mod tables;
 mod workers;
 
 #[cfg(test)]

@@ -99,6 +99,8 @@ impl Play {
             supervise: false,
             conf: BTreeMap::new(),
             executor: None,
+            on_disconnect: None,
+            lease: None,
             total_executor_cores: None,
             named: BTreeMap::new(),
         };
@@ -227,6 +229,7 @@ fn worker(number: usize) -> WorkerDescription {
         },
         host: format!("host{number:05}"),
         port: 7710,
+        containment: Default::default(),
         capacity: Capacity {
             cores: 8,
             memory_mib: 16_384,

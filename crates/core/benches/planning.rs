@@ -169,6 +169,7 @@ fn worker(number: usize) -> WorkerDescription {
         },
         host: format!("host{number:05}"),
         port: 7710,
+        containment: Default::default(),
         capacity: Capacity {
             cores: CORES,
             memory_mib: MEMORY_MIB,
@@ -192,6 +193,8 @@ fn driver(cores: u32, memory_mib: u64, sized: bool) -> DriverDescription {
             cores: 1,
             memory_mib: 512,
         }),
+        on_disconnect: None,
+        lease: None,
         total_executor_cores: None,
         named: BTreeMap::new(),
     }

@@ -297,6 +297,15 @@ impl Running {
             .collect()
     }
 
+    /// Waits until this many programs have begun, and no more: what the masters know of a process it may
+    /// not have got round to say itself.
+    pub async fn starts(&self, count: usize) {
+        let what = format!("{count} programs to have begun");
+        let begun = wait_until(what, BOUND, async || self.started().len() >= count);
+        begun.await.unwrap();
+        assert_eq!(self.started().len(), count, "{:?}", self.started());
+    }
+
     /// Nothing ran twice, and everything ran that had to.
     pub fn assert_ran_once(&self, submitted: &[Submitted]) {
         let submissions: Vec<Submission> = submitted

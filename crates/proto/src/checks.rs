@@ -216,34 +216,14 @@ fn artifact_list(uris: Vec<String>) -> Result<Vec<Artifact>, ConvertError> {
         ));
     }
     let mut names = BTreeSet::new();
-    for uri in &uris {
-        let file = artifact_path(uri).and_then(file_name).ok_or_else(|| {
-            let wanted = "the absolute path of a file on the worker, or a file: URI of one";
-            ConvertError::text(FIELD, uri, wanted)
-        })?;
-        if !names.insert(file) {
+    let artifacts: Vec<Artifact> = uris.into_iter().map(|uri| Artifact { uri }).collect();
+    for artifact in &artifacts {
+        let wrong = |wanted| ConvertError::text(FIELD, &artifact.uri, wanted);
+        let source = artifact.source().map_err(wrong)?;
+        if !names.insert(source.name) {
             let wanted = "a file whose name no other artifact has: all are put into one directory";
-            return Err(ConvertError::text(FIELD, uri, wanted));
+            return Err(wrong(wanted));
         }
     }
-    Ok(uris.into_iter().map(|uri| Artifact { uri }).collect())
-}
-
-/// The absolute path of an artifact: itself, or that of its `file:` URI (RFC 8089: `file:/a`,
-/// `file:///a` or `file://localhost/a`).
-fn artifact_path(uri: &str) -> Option<&str> {
-    let path = match uri.strip_prefix("file:") {
-        None => uri,
-        Some(rest) => match rest.strip_prefix("//") {
-            None => rest,
-            Some(rest) => rest.strip_prefix("localhost").unwrap_or(rest),
-        },
-    };
-    let plain = !path.contains('\0') && path.len() < PATH_BYTES_MAX;
-    (path.starts_with('/') && plain).then_some(path)
-}
-
-fn file_name(path: &str) -> Option<&str> {
-    let name = path.rsplit('/').next()?;
-    (!matches!(name, "" | "." | "..")).then_some(name)
+    Ok(artifacts)
 }

@@ -293,7 +293,7 @@ mod tests {
             ),
             (
                 "launch.artifacts",
-                with_launch(|l| l.artifacts.push("http://h/a.jar".into())),
+                with_launch(|l| l.artifacts.push("ftp://h/a.jar".into())),
             ),
             (
                 "launch.artifacts",

@@ -6,14 +6,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::limits::OBJECT_BYTES;
-use crate::{Capacity, Containment, DriverId, Lease, OnDisconnect, ResourceProfile, WorkerId};
-
-/// A file that is put into the instance's directory before it starts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Artifact {
-    /// An absolute local path or a `file:` URI, read on the worker.
-    pub uri: String,
-}
+use crate::{
+    Artifact, Capacity, Containment, DriverId, Lease, OnDisconnect, ResourceProfile, WorkerId,
+};
 
 /// How to start a process. Masters and workers treat it as opaque but for `{{…}}`, which the worker
 /// replaces by Spark's variables.

@@ -3,6 +3,7 @@
 //! Nothing here decides or does IO. A value that exists has passed its checks (parse, don't validate):
 //! the constructors and `FromStr` implementations are the only way in for text from outside.
 
+pub mod artifact;
 pub mod canary;
 pub mod containment;
 pub mod description;
@@ -16,10 +17,11 @@ pub mod limits;
 pub mod resources;
 pub mod timestamp;
 
+pub use artifact::{Artifact, ArtifactPlace, ArtifactSource};
 pub use containment::Containment;
 pub use description::{
-    ApplicationDescription, Artifact, DriverDescription, DriverRun, ExecutorSize, Incarnation,
-    Launch, ProfileRequest, WorkerDescription,
+    ApplicationDescription, DriverDescription, DriverRun, ExecutorSize, Incarnation, Launch,
+    ProfileRequest, WorkerDescription,
 };
 pub use disconnect::{Lease, OnDisconnect};
 pub use epoch::Epoch;

@@ -45,6 +45,8 @@ pub struct Config {
     pub order_ttl: Duration,
     /// How long a process that was told to end (TERM) may take before it is killed.
     pub kill_grace: Duration,
+    /// The most that one artifact may have, in bytes.
+    pub artifact_max: u64,
     /// The most that is kept of each of an instance's two outputs, in bytes.
     pub log_max: u64,
     /// How often the directories of ended instances are looked at.
@@ -86,6 +88,7 @@ impl Config {
             heartbeat: Duration::from_secs(5),
             order_ttl: Duration::from_secs(15),
             kill_grace: Duration::from_secs(10),
+            artifact_max: 2 * 1024 * 1024 * 1024,
             log_max: 100 * 1024 * 1024,
             clean_every: Duration::from_secs(1_800),
             work_dir_ttl: Duration::from_secs(7 * 24 * 3_600),

@@ -16,9 +16,10 @@ pub struct Process {
     /// Set an environment variable of the process; may be repeated.
     #[arg(long = "env", value_name = "NAME=VALUE", value_parser = units::pair)]
     pub env: Vec<(String, String)>,
-    /// Put a file beside the process before it starts; may be repeated. The path is read on the
-    /// worker; a relative one counts from here. `{{USER_JAR}}` stands for the first one's path.
-    #[arg(long = "artifact", value_name = "PATH")]
+    /// Put a file beside the process before it starts; may be repeated. A path is read on the worker; a
+    /// relative one counts from here. An http(s) URL, or a file: one, may end in #sha256= and the digest
+    /// that the file must have. `{{USER_JAR}}` stands for the first one's path.
+    #[arg(long = "artifact", value_name = "PATH|URL")]
     pub artifacts: Vec<PathBuf>,
     /// The program and its arguments. A name is looked up in the worker's PATH; a relative path
     /// counts from here, unless an artifact has that name. No shell sees them.
@@ -35,7 +36,7 @@ impl Process {
         let artifacts = self.artifacts.iter().map(|path| absolute(here, path));
         let artifacts = artifacts.collect::<Result<Vec<_>, _>>()?;
         for path in &artifacts {
-            if !path.starts_with("file:") && !Path::new(path).is_file() {
+            if !is_uri(path) && !Path::new(path).is_file() {
                 output::say(&format!(
                     "warning: {path} is not a file on this machine; it is read on the worker"
                 ));
@@ -71,8 +72,10 @@ impl Process {
         let path = Path::new(program);
         let is_name = !program.contains('/') || program.contains("{{");
         let is_artifact = || {
-            let mut names = self.artifacts.iter().map(|artifact| artifact.file_name());
-            path.parent() == Some(Path::new(".")) && names.any(|name| name == path.file_name())
+            let file = path.file_name().and_then(|name| name.to_str());
+            let mut artifacts = self.artifacts.iter();
+            path.parent() == Some(Path::new("."))
+                && artifacts.any(|artifact| name(artifact).as_deref() == file)
         };
         if is_name || is_artifact() {
             Ok(program.to_owned())
@@ -91,6 +94,24 @@ impl Process {
     }
 }
 
+fn is_uri(text: &str) -> bool {
+    ["file:", "http://", "https://"]
+        .iter()
+        .any(|scheme| text.starts_with(scheme))
+}
+
+/// What the file is called beside the process.
+fn name(artifact: &Path) -> Option<String> {
+    let text = artifact.to_str()?.to_owned();
+    if is_uri(&text) {
+        return Artifact { uri: text }
+            .source()
+            .ok()
+            .map(|source| source.name);
+    }
+    artifact.file_name()?.to_str().map(str::to_owned)
+}
+
 fn absolute(here: &Path, path: &Path) -> Result<String, Failure> {
     let text = path.to_str().ok_or_else(|| {
         Failure::Refused(format!(
@@ -98,7 +119,7 @@ fn absolute(here: &Path, path: &Path) -> Result<String, Failure> {
             path.display()
         ))
     })?;
-    if path.is_absolute() || text.starts_with("file:") {
+    if path.is_absolute() || is_uri(text) {
         return Ok(text.to_owned());
     }
     let path = std::path::absolute(here.join(path))

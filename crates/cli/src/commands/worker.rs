@@ -61,6 +61,7 @@ fn launched(config: WorkerConfig) -> Result<vesta_worker::Config, vesta_worker::
         heartbeat: config.heartbeat,
         order_ttl: config.order_ttl,
         kill_grace: config.kill_grace,
+        artifact_max: config.artifact_max_mib.saturating_mul(1024 * 1024),
         log_max: config.log_max_mib.saturating_mul(1024 * 1024),
         clean_every: config.clean_every,
         work_dir_ttl: config.work_dir_ttl,

@@ -124,6 +124,10 @@ pub struct Settings {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = units::duration, env = "VESTA_WORKER_KILL_GRACE")]
     #[serde(deserialize_with = "super::time")]
     pub kill_grace: Option<Duration>,
+    /// The most that one artifact may have. [default: 2g]
+    #[arg(long, value_name = "MEMORY", allow_hyphen_values = true, value_parser = units::memory, env = "VESTA_WORKER_ARTIFACT_MAX")]
+    #[serde(deserialize_with = "super::memory")]
+    pub artifact_max: Option<u64>,
     /// The most that is kept of each of the two outputs of what runs here; older is dropped. [default: 100m]
     #[arg(long, value_name = "MEMORY", allow_hyphen_values = true, value_parser = units::memory, env = "VESTA_WORKER_LOG_MAX")]
     #[serde(deserialize_with = "super::memory")]
@@ -183,6 +187,7 @@ pub struct WorkerConfig {
     pub heartbeat: Duration,
     pub order_ttl: Duration,
     pub kill_grace: Duration,
+    pub artifact_max_mib: u64,
     pub log_max_mib: u64,
     pub clean_every: Duration,
     pub work_dir_ttl: Duration,
@@ -237,6 +242,7 @@ impl Settings {
             heartbeat: self.heartbeat.or(below.heartbeat),
             order_ttl: self.order_ttl.or(below.order_ttl),
             kill_grace: self.kill_grace.or(below.kill_grace),
+            artifact_max: self.artifact_max.or(below.artifact_max),
             log_max: self.log_max.or(below.log_max),
             clean_every: self.clean_every.or(below.clean_every),
             work_dir_ttl: self.work_dir_ttl.or(below.work_dir_ttl),
@@ -286,6 +292,7 @@ impl Settings {
             heartbeat: heartbeat.mul_f64(time_scale),
             order_ttl: order_ttl.mul_f64(time_scale),
             kill_grace: self.kill_grace.unwrap_or(Duration::from_secs(10)),
+            artifact_max_mib: self.artifact_max.unwrap_or(2 * 1024),
             log_max_mib: self.log_max.unwrap_or(100),
             clean_every: self.clean_every.unwrap_or(Duration::from_secs(1_800)),
             work_dir_ttl: self

@@ -40,6 +40,7 @@ impl Agent {
                     restart_backoff: self.config.restart_backoff,
                     cgroup,
                     log_max: self.config.log_max,
+                    artifact_max: self.config.artifact_max,
                 };
                 let command = self.config.supervisor.clone();
                 self.watch_over(instance, Origin::Ordered(Box::new(order), command));

@@ -54,6 +54,8 @@ pub struct InstanceOrder {
     pub restart_backoff: f64,
     /// Its cgroup, where there are any.
     pub cgroup: Option<Cgroup>,
+    /// The most that one of its artifacts may have, in bytes.
+    pub artifact_max: u64,
     /// The most that is kept of each of its two outputs, in bytes.
     pub log_max: u64,
 }

@@ -105,11 +105,13 @@ impl Supervisor {
     /// The paths of the artifacts, or why one could not be put in place; `None` if it was told to end
     /// meanwhile.
     async fn place_artifacts(&mut self) -> Option<Result<Vec<PathBuf>, String>> {
+        let most = self.order.artifact_max;
         let (artifacts, work) = (
             self.order.run.launch.artifacts.clone(),
             self.dir.work_path(),
         );
-        let copying = tokio::task::spawn_blocking(move || artifacts::place(&artifacts, &work));
+        let copying =
+            tokio::task::spawn_blocking(move || artifacts::place(&artifacts, &work, most));
         tokio::select! {
             biased;
             _ = self.terminate.recv() => { self.stopped = true; None }

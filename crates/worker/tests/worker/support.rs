@@ -74,6 +74,7 @@ pub fn accepted(run: RunOrder) -> InstanceOrder {
         restart_backoff: 0.05,
         cgroup: None,
         log_max: 1024 * 1024,
+        artifact_max: 1024 * 1024,
     }
 }
 

@@ -169,3 +169,59 @@ fn orders_leave_out_what_their_worker_has_and_never_grow_beyond_a_message() {
     }
     assert_eq!(started.len(), 40);
 }
+
+/// Without waiting for anything: the end of what runs touches its worker's orders, whoever asks for it.
+#[test]
+fn whatever_is_to_end_is_ordered_to_stop_with_the_next_decision() {
+    for case in 0..3 {
+        let mut play = Play::new();
+        play.attach(1, "a");
+        play.submit();
+        let app = play.register_with(Some(2), Vec::new());
+        play.act();
+        let ordered = play.orders().pop().unwrap().1.run;
+        let running = ordered.iter().map(|run| InstanceReport {
+            instance: run.instance_id.parse().unwrap(),
+            status: InstanceStatus::Running {
+                pid: 42,
+                since: Timestamp(START),
+            },
+            restart: 0,
+        });
+        let running: Vec<_> = running.collect();
+        assert_eq!(running.len(), 3);
+        play.report(1, "a", running);
+        let driver = play.state.drivers.keys().next().unwrap().clone();
+        let executors = vec![0];
+        let (request, stopped) = match case {
+            0 => (Request::KillDriver { driver }, 1),
+            1 => (Request::KillExecutors { app, executors }, 1),
+            _ => (Request::KillApplication { app }, 2),
+        };
+        let key = play.key();
+        play.commit(Command::Client { key, request }).unwrap();
+        play.orders();
+        play.act();
+        let orders = play.orders();
+        let stop = orders.last().map(|(_, orders)| orders.stop.len());
+        assert_eq!(stop, Some(stopped), "case {case}");
+    }
+}
+
+/// Whatever was missed: all are looked at again, now and then.
+#[test]
+fn a_worker_that_nothing_touches_is_looked_at_again() {
+    let mut play = Play::new();
+    play.attach(1, "a");
+    play.submit();
+    play.act();
+    play.orders();
+    let line = play.leader.workers.values_mut().next().unwrap();
+    line.ordered = None;
+    play.leader.attention.workers.clear();
+    play.leader.attention.open.clear();
+    play.act();
+    assert!(play.orders().is_empty(), "nobody looks");
+    play.pass_with(3, &[1]);
+    assert_eq!(play.orders().len(), 1);
+}

@@ -50,11 +50,11 @@ fn an_application_is_told_why_it_waits_as_the_cluster_changes_around_it() {
     play.act();
     let why = |play: &mut Play| {
         let tables = std::mem::take(&mut play.told).into_iter();
-        let tables = tables.filter_map(|(_, message)| match message {
+        let mut tables = tables.filter_map(|(_, message)| match message {
             to_application::Message::Executors(table) => Some(table),
             _ => None,
         });
-        tables.last().map(|table| {
+        tables.next_back().map(|table| {
             assert_eq!(table.profiles[0].waiting_because, table.waiting_because);
             table.waiting_because
         })

@@ -61,15 +61,7 @@ impl Play {
         play.settle();
         assert!(play.state.driver_queue.is_empty(), "every worker is full");
         for number in 0..workers {
-            let running = play.instance(number).map(|instance| InstanceReport {
-                instance,
-                status: InstanceStatus::Running {
-                    pid: 7,
-                    since: START,
-                },
-                restart: 0,
-            });
-            play.report(number, running.into_iter().collect());
+            play.says(number, false);
         }
         play.settle();
         for number in 0..workers {
@@ -105,8 +97,6 @@ impl Play {
             lease: None,
             total_executor_cores: None,
             named: BTreeMap::new(),
-            on_disconnect: None,
-            lease: None,
         };
         let request = Request::SubmitDriver { description };
         self.commit(Command::Client { key, request })
@@ -159,10 +149,22 @@ impl Play {
         }
     }
 
-    fn instance(&self, number: usize) -> Option<InstanceId> {
-        let id = self.state.workers[&worker(number).id].drivers.first()?;
-        let attempt = self.state.drivers[id].attempt;
-        Some(InstanceId::driver(cluster_id(), id.clone(), attempt))
+    /// What is placed on a worker.
+    fn instances(&self, number: usize) -> Vec<InstanceId> {
+        let placed = self.state.placed_on(&worker(number).id).into_iter();
+        placed.map(|(instance, _)| instance).collect()
+    }
+
+    /// The worker says that all of it runs, or that the first of it has ended.
+    fn says(&mut self, number: usize, ended: bool) {
+        let reports = self.instances(number).into_iter().enumerate();
+        let reports = reports.map(|(at, instance)| InstanceReport {
+            instance,
+            status: if ended && at == 0 { exited() } else { runs() },
+            restart: 0,
+        });
+        let reports = reports.collect();
+        self.report(number, reports);
     }
 
     fn report(&mut self, number: usize, reports: Vec<InstanceReport>) {
@@ -180,8 +182,12 @@ impl Play {
     fn measure(&mut self, what: &str, mut happens: impl FnMut(&mut Play, usize)) {
         let mut spent = Vec::new();
         for round in 0..500 {
-            happens(self, round % self.workers);
+            let number = round % self.workers;
+            happens(self, number);
             spent.push(self.act_and_settle());
+            // What this has placed runs.
+            self.says(number, false);
+            self.settle();
         }
         spent.sort_unstable();
         let ms = |time: Duration| format!("{:.4}", time.as_secs_f64() * 1_000.0);
@@ -245,7 +251,6 @@ fn worker(number: usize) -> WorkerDescription {
             memory_mib: 16_384,
             named: BTreeMap::new(),
         },
-        containment: Default::default(),
     }
 }
 
@@ -262,20 +267,36 @@ fn main() {
         });
         play.measure("a submission", |play, _| play.submit(8));
         play.measure("the end of a driver", |play, number| {
-            let exit = Exit {
-                code: Some(0),
-                ..Exit::default()
-            };
-            let ended = play.instance(number).map(|instance| InstanceReport {
-                instance,
-                status: InstanceStatus::Ended {
-                    exit,
-                    at: START,
-                    ran: None,
-                },
-                restart: 0,
-            });
-            play.report(number, ended.into_iter().collect());
+            play.says(number, true);
         });
+        play.measure("the commit of that end", |play, number| {
+            play.says(number, true);
+            let reports = play.act().0;
+            for report in reports {
+                if let Output::Propose(ticket, command) = report {
+                    let reply = play.commit(command);
+                    play.take(Input::Proposed(ticket, Some(reply)));
+                }
+            }
+        });
+    }
+}
+
+fn runs() -> InstanceStatus {
+    InstanceStatus::Running {
+        pid: 7,
+        since: START,
+    }
+}
+
+fn exited() -> InstanceStatus {
+    let exit = Exit {
+        code: Some(0),
+        ..Exit::default()
+    };
+    InstanceStatus::Ended {
+        exit,
+        at: START,
+        ran: None,
     }
 }

@@ -176,6 +176,32 @@ fn flags_that_contradict_each_other_are_a_usage_error_in_both_deploy_modes() {
 }
 
 #[test]
+fn a_resource_is_named_once_and_only_a_worker_has_any() {
+    let table = [
+        (
+            &["--driver-resource", "gpu=1", "--driver-resource", "gpu=2"] as &[&str],
+            "name each resource once",
+        ),
+        (
+            &["--deploy-mode", "client", "--driver-resource", "gpu=1"],
+            "only a worker has addresses to give",
+        ),
+    ];
+    for (flags, wanted) in table {
+        let args = submit(flags).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let ended = runtime
+            .unwrap()
+            .block_on(crate::commands::submit::run(*args));
+        match ended.unwrap_err() {
+            crate::exit::Failure::Usage(said) => assert!(said.contains(wanted), "{said}"),
+            other => panic!("a usage error was wanted: {other:?}"),
+        }
+    }
+    assert!(submit(&["--driver-resource", "gpu"]).is_err());
+}
+
+#[test]
 fn an_id_tells_which_object_is_meant() {
     assert!(parse(&["status", "driver-20261121110000-0000", "--master", MASTER]).is_ok());
     assert!(parse(&["kill", "app-20261121110000-0000", "--master", MASTER]).is_ok());

@@ -36,9 +36,7 @@ use crate::command::Placement;
 use crate::state::ClusterState;
 
 pub use planner::Planner;
-pub use why::{
-    Reasons, never_fits_driver, never_fits_executor, together, waits, why_application, why_driver,
-};
+pub use why::{Reasons, never_fits_driver, never_fits_executor, together, waits};
 
 /// Most placements of one plan: it is one log entry, and everything behind it in the log waits for its
 /// `apply`. What is left over is planned in the next pass.

@@ -229,16 +229,6 @@ pub fn together(app: &Application, profiles: &BTreeMap<u32, String>) -> Option<S
     Some(each.collect::<Vec<_>>().join("; "))
 }
 
-/// Why `driver` waits for a worker; `None` if it does not.
-pub fn why_driver(state: &ClusterState, policy: &Policy, driver: &Driver) -> Option<String> {
-    Reasons::of(state, policy).driver(driver)
-}
-
-/// Why `app` waits for executors, see [`Reasons::application`].
-pub fn why_application(state: &ClusterState, policy: &Policy, app: &Application) -> Option<String> {
-    Reasons::of(state, policy).application(app)
-}
-
 /// For the answer to a submission: why no registered worker could ever hold the driver, or one of the
 /// executors that it means to ask for. `None` if one could, or if no worker is ALIVE (nothing can be
 /// said then).

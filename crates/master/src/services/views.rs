@@ -1,8 +1,9 @@
 //! The state as clients see it.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use vesta_core::plan::Reasons;
+use vesta_core::plan::{self, Reasons};
 use vesta_core::state::{Application, ClusterState, Driver, Executor, Worker};
 use vesta_core::{FailoverReport, Outcome, Policy};
 use vesta_proto::client;
@@ -14,13 +15,14 @@ use crate::leader::WorkerGlance;
 /// up once.
 pub struct Views<'a> {
     state: &'a ClusterState,
-    reasons: Reasons<'a>,
+    policy: &'a Policy,
+    reasons: OnceCell<Reasons<'a>>,
     applications_of: BTreeMap<&'a DriverId, Vec<&'a AppId>>,
 }
 
 impl<'a> Views<'a> {
     /// Looks at `state`; `policy` is what the leader plans with.
-    pub fn of(state: &'a ClusterState, policy: &Policy) -> Views<'a> {
+    pub fn of(state: &'a ClusterState, policy: &'a Policy) -> Views<'a> {
         let mut applications_of: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for app in state.applications.values() {
             if let Some(owner) = &app.description.owner {
@@ -30,8 +32,30 @@ impl<'a> Views<'a> {
         }
         Views {
             state,
-            reasons: Reasons::of(state, policy),
+            policy,
+            reasons: OnceCell::new(),
             applications_of,
+        }
+    }
+
+    /// Made when the first one that waits is looked at: it takes a look at every worker.
+    fn reasons(&self) -> &Reasons<'a> {
+        let make = || Reasons::of(self.state, self.policy);
+        self.reasons.get_or_init(make)
+    }
+
+    fn why_driver(&self, driver: &Driver) -> String {
+        let why = || self.reasons().driver(driver);
+        let waits = driver.state.is_waiting();
+        waits.then(why).flatten().unwrap_or_default()
+    }
+
+    fn why_application(&self, app: &Application) -> BTreeMap<u32, String> {
+        let mut profiles = app.description.profiles.keys();
+        if profiles.any(|number| plan::waits(app, *number)) {
+            self.reasons().profiles(app)
+        } else {
+            BTreeMap::new()
         }
     }
 
@@ -64,7 +88,7 @@ impl<'a> Views<'a> {
             supervise: description.supervise,
             on_disconnect: description.on_disconnect.unwrap_or_default().to_string(),
             lease_ms: description.lease.map_or(0, |lease| lease.time_ms),
-            waiting_because: self.reasons.driver(driver).unwrap_or_default(),
+            waiting_because: self.why_driver(driver),
             exit_code: driver.exit.as_ref().and_then(|exit| exit.code),
             message: driver.message.clone(),
             submitted_ms: driver.submitted.0,
@@ -90,6 +114,7 @@ impl<'a> Views<'a> {
         let default = description.profiles.values().next();
         let executors = app.executors.values().chain(app.ended_executors.values());
         let profiles = description.profiles.iter();
+        let waits = self.why_application(app);
         client::Application {
             id: app.id.to_string(),
             name: description.name.clone(),
@@ -103,7 +128,7 @@ impl<'a> Views<'a> {
                 .unwrap_or_default(),
             executor_memory_mib: default.map_or(0, |request| request.profile.memory_mib),
             executors: executors.map(|it| executor(state, app, it)).collect(),
-            waiting_because: self.reasons.application(app).unwrap_or_default(),
+            waiting_because: plan::together(app, &waits).unwrap_or_default(),
             retries: app.retries,
             message: app.message.clone(),
             submitted_ms: app.submitted.0,
@@ -120,7 +145,7 @@ impl<'a> Views<'a> {
                     memory_mib: request.profile.memory_mib,
                     named: request.profile.named.clone().into_iter().collect(),
                     live: app.live_of(*number),
-                    waiting_because: self.reasons.profile(app, *number).unwrap_or_default(),
+                    waiting_because: waits.get(number).cloned().unwrap_or_default(),
                 })
                 .collect(),
         }

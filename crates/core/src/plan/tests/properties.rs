@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::plan::room;
+use crate::plan::{Reasons, room};
 use crate::{Answer, Command, Entry};
 
 #[derive(Clone, Debug)]
@@ -257,13 +257,14 @@ proptest! {
     fn everything_that_waits_can_say_why((mut state, policy) in busy()) {
         let plan = plan(&state, &policy);
         book(&mut state, &plan);
+        let reasons = Reasons::of(&state, &policy);
         for driver in state.drivers.values() {
-            let why = crate::plan::why_driver(&state, &policy, driver);
+            let why = reasons.driver(driver);
             prop_assert_eq!(why.is_some(), driver.state.is_waiting());
             prop_assert!(why.is_none_or(|why| !why.starts_with("fits")));
         }
         for app in state.applications.values() {
-            let why = crate::plan::why_application(&state, &policy, app);
+            let why = reasons.application(app);
             let wants_none = app.description.profiles.values().all(|r| r.target == Some(0));
             prop_assert!(!(wants_none && why.is_some()));
             prop_assert!(why.is_some() || wants_none || !app.executors.is_empty()

@@ -1,14 +1,15 @@
 //! What waits says why.
 
 use super::*;
-use crate::plan::{Reasons, never_fits_driver, never_fits_executor, why_application, why_driver};
+use crate::plan::{Reasons, never_fits_driver, never_fits_executor};
 
 fn why_of_driver(state: &ClusterState, driver: &DriverId) -> String {
-    why_driver(state, &spread(), &state.drivers[driver]).expect("it waits")
+    let reasons = Reasons::of(state, &spread());
+    reasons.driver(&state.drivers[driver]).expect("it waits")
 }
 
 fn why_of_app(state: &ClusterState, app: &AppId) -> Option<String> {
-    why_application(state, &spread(), &state.applications[app])
+    Reasons::of(state, &spread()).application(&state.applications[app])
 }
 
 #[test]
@@ -44,7 +45,8 @@ fn a_waiting_driver_says_what_it_lacks_from_the_start_to_its_placement() {
     assert!(why_of_driver(&state, &id).starts_with("fits on worker-00001"));
     let placed = plan(&state, &spread());
     book(&mut state, &placed);
-    assert_eq!(why_driver(&state, &spread(), &state.drivers[&id]), None);
+    let reasons = Reasons::of(&state, &spread());
+    assert_eq!(reasons.driver(&state.drivers[&id]), None);
 }
 
 #[test]

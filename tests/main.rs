@@ -8,6 +8,7 @@ mod disconnect;
 mod failover;
 mod fencing;
 mod limits;
+mod observe;
 mod proxy;
 mod scheduling;
 #[path = "../chaos/seven_scenarios.rs"]

@@ -8,8 +8,10 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use openraft::storage::IOFlushed;
+use prometheus::Histogram;
 use tokio::sync::oneshot;
 use vesta_journal::{Journal, JournalError, Vote};
 
@@ -42,11 +44,13 @@ impl Flusher {
     pub(crate) fn start(
         journal: Arc<Journal>,
         failure: Failure,
+        syncs: Histogram,
     ) -> io::Result<(Flusher, JoinHandle<()>)> {
         let (jobs, queue) = channel();
         let worker = Worker {
             journal,
             failure,
+            syncs,
             waiting: Vec::new(),
             committed: None,
         };
@@ -101,6 +105,8 @@ fn ended() -> io::Error {
 struct Worker {
     journal: Arc<Journal>,
     failure: Failure,
+    /// How long each sync took.
+    syncs: Histogram,
     /// Callbacks of appends that no sync has covered yet, oldest first.
     waiting: Vec<IOFlushed<TypeConfig>>,
     /// The highest committed index not handed to the journal yet.
@@ -155,7 +161,9 @@ impl Worker {
         if self.waiting.is_empty() {
             return;
         }
+        let begun = Instant::now();
         let synced = self.journal.sync();
+        self.syncs.observe(begun.elapsed().as_secs_f64());
         let synced = self.watch("sync the log", synced);
         for callback in self.waiting.drain(..) {
             callback.io_completed(synced.clone().map_err(io::Error::other));

@@ -6,6 +6,7 @@ use std::time::Duration;
 use openraft::Instant as _;
 use openraft::async_runtime::watch::WatchReceiver;
 use openraft::errors::{ClientWriteError, ForwardToLeader, RaftError};
+use prometheus::Histogram;
 use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
@@ -43,6 +44,7 @@ struct Inner {
     status: watch::Receiver<Status>,
     network: Arc<Shared>,
     failure: Failure,
+    syncs: Histogram,
     heartbeat: Duration,
     election_min: Duration,
     election_max: Duration,
@@ -69,6 +71,7 @@ impl Node {
             status,
             network,
             failure,
+            syncs,
         } = parts;
         let running = Mutex::new(running);
         let inner = Arc::new(Inner {
@@ -77,6 +80,7 @@ impl Node {
             status,
             network,
             failure,
+            syncs,
             heartbeat,
             election_min,
             election_max,
@@ -151,6 +155,11 @@ impl Node {
     /// await.
     pub fn watch(&self) -> watch::Receiver<Status> {
         self.inner.status.clone()
+    }
+
+    /// How long each sync of the log to disk took, in seconds.
+    pub fn syncs(&self) -> Histogram {
+        self.inner.syncs.clone()
     }
 
     /// Whether a quorum has acknowledged something that this node, as the leader it still is,

@@ -41,7 +41,8 @@ fn build() -> (TempDir, Arc<Journal>, LogStore, Applier, JoinHandle<()>) {
     let dir = tempfile::tempdir().unwrap();
     let journal = Arc::new(Journal::open(&dir.path().join("data")).unwrap());
     let failure = Failure::new();
-    let (flusher, thread) = Flusher::start(journal.clone(), failure.clone()).unwrap();
+    let (flusher, thread) =
+        Flusher::start(journal.clone(), failure.clone(), crate::start::syncs()).unwrap();
     let log = LogStore::new(journal.clone(), flusher);
     let applier = Applier::new(journal.clone(), Box::new(Nothing), failure);
     (dir, journal, log, applier, thread)
@@ -86,7 +87,8 @@ async fn what_was_appended_is_there_after_the_store_is_opened_again() {
     thread.join().unwrap();
 
     let journal = Arc::new(Journal::open(&dir.path().join("data")).unwrap());
-    let (flusher, _thread) = Flusher::start(journal.clone(), Failure::new()).unwrap();
+    let (flusher, _thread) =
+        Flusher::start(journal.clone(), Failure::new(), crate::start::syncs()).unwrap();
     let mut log = LogStore::new(journal, flusher);
     let state = log.get_log_state().await.unwrap();
     assert_eq!(state.last_purged_log_id, None);
@@ -155,7 +157,8 @@ async fn the_committed_index_is_kept_and_found_again() {
     drop((log, journal, applier));
     thread.join().unwrap();
     let journal = Arc::new(Journal::open(&dir.path().join("data")).unwrap());
-    let (flusher, _thread) = Flusher::start(journal.clone(), Failure::new()).unwrap();
+    let (flusher, _thread) =
+        Flusher::start(journal.clone(), Failure::new(), crate::start::syncs()).unwrap();
     let mut log = LogStore::new(journal, flusher);
     assert_eq!(
         log.read_committed().await.unwrap(),

@@ -14,6 +14,8 @@ pub struct Config {
     pub node: vesta_consensus::Config,
     /// Where clients, workers and applications reach it.
     pub listen: SocketAddr,
+    /// Where metrics and readiness are asked; nowhere if it is not given.
+    pub metrics_listen: Option<SocketAddr>,
     /// How long what is silent is waited for.
     pub timing: Timing,
     /// How the leader plans.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, mpsc};
 use vesta_consensus::{Node, Role};
@@ -11,6 +11,7 @@ use vesta_types::{ClusterId, RecoveryState, WorkerId};
 use crate::config::Config;
 use crate::leader::{Input, WorkerGlance};
 use crate::machine::Shared;
+use crate::meters::Meters;
 use crate::proposer::Proposer;
 use crate::reads::Currency;
 use crate::sessions::Sessions;
@@ -35,6 +36,38 @@ pub struct Context {
     pub currency: Currency,
     /// What the leadership shows of itself.
     pub shown: Mutex<Shown>,
+    /// What is measured as it happens.
+    pub meters: Meters,
+    /// When the leadership's loop last went round.
+    pub pulse: Pulse,
+}
+
+/// When something last happened.
+pub struct Pulse(Mutex<Instant>);
+
+impl Default for Pulse {
+    fn default() -> Pulse {
+        Pulse(Mutex::new(Instant::now()))
+    }
+}
+
+impl Pulse {
+    /// It happens now.
+    pub fn beat(&self) {
+        *self
+            .0
+            .lock()
+            .expect("nothing panics while it holds this lock") = Instant::now();
+    }
+
+    /// How long ago it last happened.
+    pub fn age(&self) -> Duration {
+        let last = *self
+            .0
+            .lock()
+            .expect("nothing panics while it holds this lock");
+        last.elapsed()
+    }
 }
 
 /// What a leadership shows of itself, beside the state.

@@ -112,6 +112,7 @@ pub async fn run(context: Arc<Context>, mut events: mpsc::Receiver<Input>) {
         lead.act(&now);
         lead.announce(&now);
         lead.tell_silence(&now);
+        lead.context.pulse.beat();
     }
 }
 
@@ -188,6 +189,7 @@ impl Lead {
             let (timing, policy) = (context.config.timing.clone(), context.config.policy.clone());
             Leader::open(cluster, timing, policy, self.now(status), &state)
         };
+        context.meters.leaderships.inc();
         self.standing = Standing::Leading {
             term,
             leader: Box::new(leader),
@@ -254,7 +256,9 @@ impl Lead {
         let glance = self.glanced.is_none_or(|at| at.elapsed() >= TICK);
         let (outputs, status, workers) = {
             let state = self.context.shared.state();
+            let begun = Instant::now();
             let outputs = leader.act(now, &state);
+            self.context.meters.decided(begun.elapsed());
             let workers = glance.then(|| {
                 let glances = leader.glance();
                 glances.map(|(id, it)| (id.clone(), it)).collect()

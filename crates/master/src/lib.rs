@@ -11,6 +11,8 @@ pub mod failpoints;
 pub mod lead;
 pub mod leader;
 pub mod machine;
+pub mod meters;
+mod observe;
 pub mod proposer;
 pub mod reads;
 mod run;

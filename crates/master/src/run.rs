@@ -12,10 +12,12 @@ use vesta_consensus::Node;
 use vesta_types::limits::{CONNECTIONS_MAX, STREAMS_PER_CONNECTION_MAX, WRITES_MAX};
 
 use crate::config::Config;
-use crate::context::{Context, Shown};
+use crate::context::{Context, Pulse, Shown};
 use crate::door;
 use crate::lead;
 use crate::machine::{Machine, Shared};
+use crate::meters::Meters;
+use crate::observe::Page;
 use crate::proposer::Proposer;
 use crate::reads::Currency;
 use crate::services;
@@ -36,7 +38,7 @@ pub enum RunError {
     /// Raft or its disk.
     #[error(transparent)]
     Start(#[from] vesta_consensus::StartError),
-    /// The port for clients and workers.
+    /// A port: for clients and workers, or for observers.
     #[error("can't listen on {address}: {source}")]
     Listen {
         /// The address.
@@ -56,12 +58,11 @@ pub enum RunError {
 /// When it can't start, or hits something that it must not go on after.
 pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
     let shared = Shared::new();
-    let listener = TcpListener::bind(config.listen)
-        .await
-        .map_err(|source| RunError::Listen {
-            address: config.listen,
-            source,
-        })?;
+    let listener = listen(config.listen).await?;
+    let observers = match config.metrics_listen {
+        Some(address) => Some(listen(address).await?),
+        None => None,
+    };
     let node = Node::start(config.node.clone(), Machine(Arc::clone(&shared))).await?;
     let (events, inputs) = mpsc::channel(EVENTS);
     let context = Arc::new(Context {
@@ -73,12 +74,18 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
         events,
         currency: Currency::default(),
         shown: Mutex::new(Shown::default()),
+        meters: Meters::new(),
+        pulse: Pulse::default(),
         config,
     });
     let leading = tokio::spawn(lead::run(Arc::clone(&context), inputs));
     let (stop_serving, stopped) = oneshot::channel::<()>();
     let server = tokio::spawn(serve(Arc::clone(&context), listener, stopped));
     let warning = tokio::spawn(warn_if_open(Arc::clone(&context)));
+    let observing = observers.map(|listener| {
+        let page = Arc::new(Page(Arc::clone(&context)));
+        tokio::spawn(vesta_observe::serve(listener, page))
+    });
     let outcome = tokio::select! {
         () = shutdown => {
             if let Some(successor) = node.hand_over(HAND_OVER).await {
@@ -89,11 +96,19 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
         why = node.fatal() => Err(RunError::Fatal(why)),
     };
     warning.abort();
+    if let Some(observing) = observing {
+        observing.abort();
+    }
     leading.abort();
     drop(stop_serving);
     server.abort();
     node.shutdown().await;
     outcome
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, RunError> {
+    let listener = TcpListener::bind(address).await;
+    listener.map_err(|source| RunError::Listen { address, source })
 }
 
 async fn serve(context: Arc<Context>, listener: TcpListener, stopped: oneshot::Receiver<()>) {

@@ -118,6 +118,12 @@ impl Sessions {
         self.lock().apps.remove(&id);
     }
 
+    /// How many streams there are to workers, and to applications.
+    pub fn count(&self) -> (usize, usize) {
+        let streams = self.lock();
+        (streams.workers.len(), streams.apps.len())
+    }
+
     /// Every worker's stream.
     pub fn workers(&self) -> Vec<(SessionId, WorkerDescription)> {
         let streams = self.lock();

@@ -92,6 +92,7 @@ impl Masters {
                 snapshot_every: 10_000,
             },
             listen: address(&own.client_addr),
+            metrics_listen: None,
             timing: Timing {
                 worker_timeout: Duration::from_secs(60),
                 recovery_timeout: Duration::from_secs(60),

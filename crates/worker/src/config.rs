@@ -30,6 +30,8 @@ pub struct Config {
     pub dir: PathBuf,
     /// The agent's own address; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Where metrics and readiness are asked; nowhere if it is not given.
+    pub metrics_listen: Option<SocketAddr>,
     /// The host that drivers and executors here are reached under; by default the listening address,
     /// or the machine's name if that is a wildcard.
     pub host: Option<String>,
@@ -81,6 +83,7 @@ impl Config {
             masters,
             dir,
             listen: SocketAddr::from(([127, 0, 0, 1], 7710)),
+            metrics_listen: None,
             host: None,
             cores,
             memory_mib,

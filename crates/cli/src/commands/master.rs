@@ -75,6 +75,7 @@ fn launched(config: MasterConfig) -> vesta_master::Config {
             snapshot_every: config.snapshot_every,
         },
         listen: config.listen,
+        metrics_listen: config.metrics_listen,
         timing: Timing {
             worker_timeout: config.worker_timeout,
             recovery_timeout: config.recovery_timeout,

@@ -56,6 +56,7 @@ fn launched(config: WorkerConfig) -> Result<vesta_worker::Config, vesta_worker::
     let masters = config.masters.addresses().to_vec();
     Ok(vesta_worker::Config {
         listen: config.listen,
+        metrics_listen: config.metrics_listen,
         host: config.host,
         named: config.resources,
         heartbeat: config.heartbeat,

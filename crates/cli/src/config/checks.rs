@@ -40,6 +40,21 @@ pub fn loopback(key: &'static str, listen: SocketAddr, insecure: bool) -> Result
     )))
 }
 
+/// Refuses an address without a port of its own.
+///
+/// # Errors
+/// When the port is 0.
+pub fn port(key: &'static str, address: SocketAddr) -> Result<(), ConfigError> {
+    if address.port() > 0 {
+        return Ok(());
+    }
+    Err(ConfigError::Value {
+        key,
+        found: address.to_string(),
+        wanted: "an address with a port from 1: others must know it".to_owned(),
+    })
+}
+
 /// Two heartbeats must fit into the time that orders stay fresh, else one that is lost stops launches.
 ///
 /// # Errors

@@ -41,6 +41,9 @@ pub struct Settings {
     /// Where other masters reach it. [default: 127.0.0.1:7701]
     #[arg(long, value_name = "IP:PORT", env = "VESTA_MASTER_RAFT_LISTEN")]
     pub raft_listen: Option<SocketAddr>,
+    /// Where metrics (/metrics) and readiness (/ready, /live) are asked. [default: nowhere]
+    #[arg(long, value_name = "IP:PORT", env = "VESTA_MASTER_METRICS_LISTEN")]
+    pub metrics_listen: Option<SocketAddr>,
     /// The address that it tells clients and workers. [default: as in peers, else listen]
     #[arg(long, value_name = "HOST:PORT", env = "VESTA_MASTER_ADVERTISE")]
     pub advertise: Option<String>,
@@ -186,6 +189,7 @@ pub struct MasterConfig {
     pub data_dir: PathBuf,
     pub listen: SocketAddr,
     pub raft_listen: SocketAddr,
+    pub metrics_listen: Option<SocketAddr>,
     /// This master among `peers`: what it advertises.
     pub own: Peer,
     pub peers: Vec<Peer>,
@@ -220,6 +224,7 @@ impl Settings {
             data_dir: self.data_dir.or(below.data_dir),
             listen: self.listen.or(below.listen),
             raft_listen: self.raft_listen.or(below.raft_listen),
+            metrics_listen: self.metrics_listen.or(below.metrics_listen),
             advertise: self.advertise.or(below.advertise),
             raft_advertise: self.raft_advertise.or(below.raft_advertise),
             peers: self.peers.or(below.peers),
@@ -272,6 +277,10 @@ impl Settings {
             insecure,
         )?;
         apart(listen, raft_listen)?;
+        let metrics_listen = self
+            .metrics_listen
+            .map(|address| listener("metrics_listen", address, insecure))
+            .transpose()?;
         let (own, peers) = members(node_id, &self, listen, raft_listen)?;
         let mut warnings = Vec::new();
         if peers.len().is_multiple_of(2) {
@@ -288,6 +297,7 @@ impl Settings {
             data_dir,
             listen,
             raft_listen,
+            metrics_listen,
             own,
             peers,
             form: self.form.unwrap_or(false),
@@ -350,14 +360,7 @@ fn listener(
     address: SocketAddr,
     insecure: bool,
 ) -> Result<SocketAddr, ConfigError> {
-    if address.port() == 0 {
-        let wanted = "an address with a port from 1: others must know it".to_owned();
-        return Err(ConfigError::Value {
-            key,
-            found: address.to_string(),
-            wanted,
-        });
-    }
+    checks::port(key, address)?;
     checks::loopback(key, address, insecure)?;
     Ok(address)
 }

@@ -92,6 +92,9 @@ pub struct Settings {
     /// Its own address, which no other worker can take; port 0 is a free one. [default: 127.0.0.1:7710]
     #[arg(long, value_name = "IP:PORT", env = "VESTA_WORKER_LISTEN")]
     pub listen: Option<SocketAddr>,
+    /// Where metrics (/metrics) and readiness (/ready, /live) are asked. [default: nowhere]
+    #[arg(long, value_name = "IP:PORT", env = "VESTA_WORKER_METRICS_LISTEN")]
+    pub metrics_listen: Option<SocketAddr>,
     /// The host under which what runs here is reached. [default: as in listen, else this machine's name]
     #[arg(long, value_name = "HOST", env = "VESTA_WORKER_HOST")]
     pub host: Option<String>,
@@ -180,6 +183,7 @@ pub struct WorkerConfig {
     pub masters: MasterList,
     pub dir: PathBuf,
     pub listen: SocketAddr,
+    pub metrics_listen: Option<SocketAddr>,
     pub host: Option<String>,
     pub cores: u32,
     pub memory_mib: u64,
@@ -235,6 +239,7 @@ impl Settings {
             masters: self.masters.or(below.masters),
             dir: self.dir.or(below.dir),
             listen: self.listen.or(below.listen),
+            metrics_listen: self.metrics_listen.or(below.metrics_listen),
             host: self.host.or(below.host),
             cores: self.cores.or(below.cores),
             memory: self.memory.or(below.memory),
@@ -273,6 +278,10 @@ impl Settings {
             .listen
             .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7710)));
         checks::loopback("listen", listen, insecure)?;
+        if let Some(address) = self.metrics_listen {
+            checks::port("metrics_listen", address)?;
+            checks::loopback("metrics_listen", address, insecure)?;
+        }
         let heartbeat = self.heartbeat.unwrap_or(Duration::from_secs(5));
         let order_ttl = self.order_ttl.unwrap_or(Duration::from_secs(15));
         checks::heartbeats("heartbeat", heartbeat, order_ttl)?;
@@ -281,6 +290,7 @@ impl Settings {
             masters,
             dir,
             listen,
+            metrics_listen: self.metrics_listen,
             host: self.host.map(host).transpose()?,
             cores: cores(self.cores.unwrap_or(machine.cores))?,
             memory_mib: memory(self.memory, machine)?,

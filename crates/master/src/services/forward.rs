@@ -156,19 +156,25 @@ pub(crate) fn passed_on(error: Status) -> Status {
 /// Answers a write here or at the leader: `$call` is the generated client's method of the same name.
 macro_rules! here_or_leader {
     ($context:expr, $request:expr, $client:ident, $call:ident, $here:expr) => {{
-        // Held until the answer is there.
-        let _place = $context.take_write()?;
-        match $context.route(&$request).await? {
-            $crate::services::Route::Here => $here($request.into_inner()).await,
-            $crate::services::Route::Leader(channel) => {
-                let request = $crate::services::forward::forwarded($request.into_inner());
-                $client::new(channel)
-                    .max_decoding_message_size(vesta_types::limits::MESSAGE_BYTES_MAX)
-                    .$call(request)
-                    .await
-                    .map_err($crate::services::forward::passed_on)
+        let began = std::time::Instant::now();
+        let answer = async {
+            // Held until the answer is there.
+            let _place = $context.take_write()?;
+            match $context.route(&$request).await? {
+                $crate::services::Route::Here => $here($request.into_inner()).await,
+                $crate::services::Route::Leader(channel) => {
+                    let request = $crate::services::forward::forwarded($request.into_inner());
+                    $client::new(channel)
+                        .max_decoding_message_size(vesta_types::limits::MESSAGE_BYTES_MAX)
+                        .$call(request)
+                        .await
+                        .map_err($crate::services::forward::passed_on)
+                }
             }
         }
+        .await;
+        $context.meters.answered(began, &answer);
+        answer
     }};
 }
 pub(crate) use here_or_leader;

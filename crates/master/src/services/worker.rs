@@ -51,6 +51,7 @@ async fn hold(
     let (description, name) = match greet(context, first.ok().flatten()) {
         Ok(greeted) => greeted,
         Err(refused) => {
+            context.meters.refused(&refused.code);
             tracing::warn!(
                 code = refused.code,
                 message = refused.message,
@@ -76,6 +77,7 @@ async fn hold(
     }
     say(context, Input::WorkerOpened(session, description)).await;
     if let Err(refused) = listen(context, incoming, session, &id).await {
+        context.meters.refused(&refused.code);
         tracing::warn!(worker = %id, code = refused.code, message = refused.message, "a session was ended");
         context
             .sessions

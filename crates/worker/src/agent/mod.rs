@@ -2,6 +2,7 @@
 //! instances and log reads are tasks of their own that send it events.
 
 mod act;
+mod glance;
 mod logs;
 mod masters;
 mod runner;
@@ -10,7 +11,8 @@ mod session;
 mod supervised;
 mod translate;
 
-use std::net::{IpAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::sync::Arc;
 
 use uuid::Uuid;
 use vesta_types::{Capacity, Containment, Incarnation, WorkerDescription};
@@ -41,6 +43,10 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     let listener = listener.map_err(listen_failed)?;
     let port = listener.local_addr().map_err(listen_failed)?.port();
     let host = advertised_host(&config);
+    let observers = match config.metrics_listen {
+        Some(address) => Some(observers(address).await?),
+        None => None,
+    };
     let identity = store.identify(&host, port)?;
     let boot = clock::boot_id().map_err(|source| WorkerError::File {
         doing: "cannot read",
@@ -79,7 +85,14 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
         cgroups.clone(),
         recovered?,
     )?;
+    let observing = observers.map(|listener| {
+        let page = Arc::new(agent.page.clone());
+        tokio::spawn(vesta_observe::serve(listener, page))
+    });
     agent.serve(shutdown).await;
+    if let Some(observing) = observing {
+        observing.abort();
+    }
     agent.take_leave().await;
     if let Some(cgroups) = cgroups {
         cgroups.tidy();
@@ -108,6 +121,11 @@ fn cgroups(config: &Config, store: Uuid) -> Result<Option<cgroup::Root>, WorkerE
             "containment {wanted} is not to be had here ({why}); leave it out for the best that is"
         ))),
     }
+}
+
+async fn observers(address: SocketAddr) -> Result<tokio::net::TcpListener, WorkerError> {
+    let listener = tokio::net::TcpListener::bind(address).await;
+    listener.map_err(|source| WorkerError::Listen { address, source })
 }
 
 fn advertised_host(config: &Config) -> String {

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use vesta_proto::worker::{from_worker, to_worker};
 use vesta_types::{InstanceId, InstanceReport, WorkerDescription};
 
+use super::glance::Page;
 use super::masters::Masters;
 use super::runner::Origin;
 use super::{session, translate};
@@ -64,6 +65,8 @@ pub(super) struct Agent {
     pub(super) cleaning: bool,
     pub(super) sender: mpsc::Sender<Event>,
     pub(super) events: mpsc::Receiver<Event>,
+    /// What observers see.
+    pub(super) page: Page,
 }
 
 impl Agent {
@@ -99,6 +102,7 @@ impl Agent {
             cleaning: false,
             sender,
             events,
+            page: Page::default(),
         };
         for (instance, supervisor) in recovered.alive {
             tracing::info!(%instance, pid = supervisor.pid, "its supervisor is taken over");
@@ -114,6 +118,7 @@ impl Agent {
             let now = Boottime::now();
             self.dial(now).await;
             self.clean(now);
+            self.show(now);
             let mut next = self.reconciler.next_tick().min(self.masters.next_look(now));
             next = next.min(self.clean_at);
             if let Some(ending) = &mut ending {

@@ -250,6 +250,24 @@ impl Reconciler {
         self.stale_orders
     }
 
+    /// Whether something that is ordered may be started at `now`.
+    pub fn may_start(&self, now: Boottime) -> bool {
+        self.is_fresh(now) && !self.draining
+    }
+
+    /// Whether a master that leads is known.
+    pub fn knows_leader(&self) -> bool {
+        self.leader.is_some()
+    }
+
+    /// The instances whose end is not acknowledged.
+    pub fn unacknowledged(&self) -> impl Iterator<Item = &InstanceStatus> {
+        let known = self.instances.values();
+        known
+            .filter(|known| !known.acknowledged)
+            .map(|known| &known.status)
+    }
+
     /// Whether something may be started now.
     fn is_fresh(&self, now: Boottime) -> bool {
         is_fresh(self.confirmed, now, self.settings.order_ttl)

@@ -19,7 +19,9 @@ use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, Subcommand};
 
-use crate::commands::{app, failover, kill, list, logs, master, status, submit, worker};
+use crate::commands::{
+    app, completions, failover, kill, list, logs, master, status, submit, worker,
+};
 use crate::exit::{EXIT_CODES, Failure};
 
 /// A highly available cluster manager of the Apache Spark standalone kind.
@@ -44,6 +46,7 @@ enum Command {
     Failover(failover::FailoverCommand),
     Master(Box<master::Master>),
     Worker(Box<worker::Worker>),
+    Completions(completions::Completions),
     Demo(demo::Args),
     /// A driver of the demo: what the demo submits.
     #[command(hide = true, subcommand)]
@@ -96,6 +99,12 @@ fn with_tip(mut error: clap::Error) -> clap::Error {
 
 fn main() -> ExitCode {
     let command = match parse(std::env::args_os()).unwrap_or_else(|error| error.exit()) {
+        Command::Completions(args) => {
+            return match completions::run::<Cli>(&args) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(failure) => failure.report(),
+            };
+        }
         // It brings its own runtime, and as few threads as it can.
         Command::Supervise { dir } => {
             // In a local cluster it must not outlive the starter, even where its agent was killed.
@@ -132,7 +141,9 @@ fn run(command: Command) -> Result<(), Failure> {
             Command::Demo(args) => demo::run(args).await,
             Command::DemoDriver(command) => demo::run_driver(command).await,
             Command::DemoExecutor(args) => demo::run_executor(args).await,
-            Command::Supervise { .. } => unreachable!("it is run without this runtime"),
+            Command::Supervise { .. } | Command::Completions(_) => {
+                unreachable!("it is run without this runtime")
+            }
         }
     })
 }

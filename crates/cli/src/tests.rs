@@ -202,6 +202,35 @@ fn a_resource_is_named_once_and_only_a_worker_has_any() {
 }
 
 #[test]
+fn each_shell_gets_completions_of_every_command_that_is_shown() {
+    use clap::CommandFactory;
+    for shell in ["bash", "zsh", "fish"] {
+        let Ok(Command::Completions(args)) = parse(&["completions", shell]) else {
+            panic!("{shell} is a shell");
+        };
+        let script = crate::commands::completions::script(args.shell, &Cli::command());
+        let script = String::from_utf8(script).unwrap();
+        assert!(
+            !script.contains("demo-driver"),
+            "{shell} shows what is hidden"
+        );
+        for command in [
+            "submit",
+            "failover",
+            "--supervise",
+            "--total-executor-cores",
+        ] {
+            let command = command.trim_start_matches("--");
+            assert!(
+                script.contains(command),
+                "{shell} does not complete {command}"
+            );
+        }
+    }
+    assert_eq!(parse(&["completions", "dos"]).unwrap_err().exit_code(), 2);
+}
+
+#[test]
 fn an_id_tells_which_object_is_meant() {
     assert!(parse(&["status", "driver-20261121110000-0000", "--master", MASTER]).is_ok());
     assert!(parse(&["kill", "app-20261121110000-0000", "--master", MASTER]).is_ok());

@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod client_mode;
+pub mod completions;
 pub mod daemon;
 pub mod failover;
 pub mod kill;

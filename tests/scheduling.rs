@@ -127,7 +127,7 @@ async fn whatever_waits_is_shown_with_its_reason() {
         (["--driver-cores", "8"], "needs 8 cores, the largest has 4"),
         (
             ["--driver-memory", "64g"],
-            "needs 65536 MiB of memory, the largest has 4096 MiB",
+            "needs 64g of memory, the largest has 4g",
         ),
     ] {
         let never = format!("no registered worker could ever hold it: {why}");
@@ -153,7 +153,7 @@ async fn whatever_waits_is_shown_with_its_reason() {
         "{shown}"
     );
     let listed = support::stdout(&cluster.vesta(&["list", "drivers"]).await);
-    assert!(listed.contains("the largest has 4096 MiB"), "{listed}");
+    assert!(listed.contains("the largest has 4g"), "{listed}");
 
     cluster.assert_ran_once(&[filler]);
     cluster.finish().await;
@@ -364,5 +364,29 @@ async fn each_profile_of_an_application_grows_to_its_own_target() {
         app.set_profile_target(9, 1).await.is_err(),
         "no such profile"
     );
+    cluster.finish().await;
+}
+
+/// `max_drivers` is Spark's own brake on drivers that fill a cluster.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_drivers_run_than_max_drivers_allows_and_the_next_says_why() {
+    let mut limited = options();
+    limited.masters = 1;
+    let most = toml::Value::Integer(1);
+    limited
+        .master_settings
+        .insert("max_drivers".to_owned(), most);
+    let cluster = start(limited).await;
+    let gate = cluster.dir().join("gate");
+    let first = cluster.driver_of("first", 1, &support::until(&gate));
+    let first = cluster.submit(&first).await;
+    cluster.running(&first.id).await;
+    let second = cluster.submit(&cluster.driver_of("second", 1, "")).await;
+    let why = |driver: &vesta_client::proto::Driver| {
+        driver.waiting_because == "max_drivers = 1 run already"
+    };
+    cluster.driver_that(&second.id, "kept waiting", why).await;
+    std::fs::write(&gate, "").unwrap();
+    cluster.driver_in(&second.id, "FINISHED").await;
     cluster.finish().await;
 }

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use vesta_core::plan::WorkerSelection;
 use vesta_proto::error::shown;
 use vesta_types::limits::ADDRESSES_MAX;
+
 use vesta_types::limits::{CORES_MAX, EXECUTOR_TARGET_MAX, MEMORY_MIB_MAX, NAME_BYTES_MAX};
+pub use vesta_types::resources::show_memory;
 
 /// An amount of memory in Spark's units, such as `512m` or `4g`, in MiB; parts of a MiB count whole.
 ///
@@ -42,15 +45,6 @@ pub fn memory(text: &str) -> Result<u64, String> {
         Ok(_) if kib < 1 << 10 => wrong("it is less than 1m"),
         Ok(mib) if mib <= MEMORY_MIB_MAX => Ok(mib),
         _ => wrong("it is too large"),
-    }
-}
-
-/// An amount of memory for people, as it can be written too: `4g`, `1536m`.
-pub fn show_memory(mib: u64) -> String {
-    if mib >= 1024 && mib.is_multiple_of(1024) {
-        format!("{}g", mib / 1024)
-    } else {
-        format!("{mib}m")
     }
 }
 
@@ -101,6 +95,22 @@ pub fn some(text: &str) -> Result<u32, String> {
 pub fn count(text: &str) -> Result<u64, String> {
     let number = text.parse().ok().filter(|number| *number > 0);
     number.ok_or_else(|| format!("{} is not a whole number from 1", shown(text)))
+}
+
+/// A policy by which workers are chosen, as Spark writes it.
+///
+/// # Errors
+/// When it is none, with all there are.
+pub fn worker_selection(text: &str) -> Result<WorkerSelection, String> {
+    let named = |it: &&WorkerSelection| it.as_str() == text;
+    WorkerSelection::ALL
+        .iter()
+        .find(named)
+        .copied()
+        .ok_or_else(|| {
+            let all = WorkerSelection::ALL.map(WorkerSelection::as_str);
+            format!("{} is none of {}", shown(text), all.join(", "))
+        })
 }
 
 /// A factor; its range is the configuration's to check.

@@ -96,6 +96,15 @@ pub struct ResourceProfile {
     pub named: BTreeMap<String, u32>,
 }
 
+/// An amount of memory for people, as it can be written too: `4g`, `1536m`.
+pub fn show_memory(mib: u64) -> String {
+    if mib >= 1024 && mib.is_multiple_of(1024) {
+        format!("{}g", mib / 1024)
+    } else {
+        format!("{mib}m")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

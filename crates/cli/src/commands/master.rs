@@ -86,6 +86,8 @@ fn launched(config: MasterConfig) -> vesta_master::Config {
         },
         policy: vesta_core::Policy {
             spread_out: config.spread_out,
+            worker_selection: config.worker_selection,
+            max_drivers: config.max_drivers,
             reserve_for_executors: config.reserve_for_executors,
             ..vesta_core::Policy::default()
         },

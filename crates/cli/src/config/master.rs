@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use serde::Deserialize;
+use vesta_core::plan::WorkerSelection;
 use vesta_proto::error::shown;
 use vesta_types::OnDisconnect;
 
@@ -140,6 +141,19 @@ pub struct Settings {
     /// that drivers alone can't fill the cluster. [default: true]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", env = "VESTA_MASTER_RESERVE_FOR_EXECUTORS")]
     pub reserve_for_executors: Option<bool>,
+    /// The workers that executors go to first: CORES_FREE_DESC, CORES_FREE_ASC, MEMORY_FREE_DESC,
+    /// MEMORY_FREE_ASC or WORKER_ID, as Spark's workerSelectionPolicy. [default: CORES_FREE_DESC]
+    #[arg(long, value_name = "POLICY", value_parser = units::worker_selection, env = "VESTA_MASTER_WORKER_SELECTION")]
+    pub worker_selection: Option<WorkerSelection>,
+    /// The most drivers that run at once; others wait. [default: no limit]
+    #[arg(
+        long,
+        value_name = "N",
+        allow_hyphen_values = true,
+        value_parser = units::some,
+        env = "VESTA_MASTER_MAX_DRIVERS"
+    )]
+    pub max_drivers: Option<u32>,
     /// How often executors may fail in a row before their application fails, unless it says otherwise;
     /// -1 for no limit. [default: 10]
     #[arg(
@@ -205,6 +219,8 @@ pub struct MasterConfig {
     pub order_ttl: Duration,
     pub worker_heartbeat: Duration,
     pub spread_out: bool,
+    pub worker_selection: WorkerSelection,
+    pub max_drivers: Option<u32>,
     pub reserve_for_executors: bool,
     pub max_executor_retries: i32,
     pub on_disconnect: OnDisconnect,
@@ -241,6 +257,8 @@ impl Settings {
             worker_heartbeat: self.worker_heartbeat.or(below.worker_heartbeat),
             time_scale: self.time_scale.or(below.time_scale),
             spread_out: self.spread_out.or(below.spread_out),
+            worker_selection: self.worker_selection.or(below.worker_selection),
+            max_drivers: self.max_drivers.or(below.max_drivers),
             reserve_for_executors: self.reserve_for_executors.or(below.reserve_for_executors),
             max_executor_retries: self.max_executor_retries.or(below.max_executor_retries),
             on_disconnect: self.on_disconnect.or(below.on_disconnect),
@@ -312,6 +330,8 @@ impl Settings {
             order_ttl: times.order_ttl,
             worker_heartbeat: times.worker_heartbeat,
             spread_out: self.spread_out.unwrap_or(true),
+            worker_selection: self.worker_selection.unwrap_or_default(),
+            max_drivers: max_drivers(self.max_drivers)?,
             reserve_for_executors: self.reserve_for_executors.unwrap_or(true),
             max_executor_retries: retries(self.max_executor_retries.unwrap_or(10))?,
             on_disconnect: self.on_disconnect.unwrap_or_default(),
@@ -329,6 +349,13 @@ fn node_id(found: Option<u64>) -> Result<u64, ConfigError> {
         wanted: "this master's number among the masters, from 1",
     })?;
     at_least_one("node_id", node_id)
+}
+
+/// No driver at all is a mistake, and no way to stop a cluster.
+fn max_drivers(value: Option<u32>) -> Result<Option<u32>, ConfigError> {
+    let checked = value.map(|value| at_least_one("max_drivers", value.into()));
+    checked.transpose()?;
+    Ok(value)
 }
 
 fn at_least_one(key: &'static str, value: u64) -> Result<u64, ConfigError> {

@@ -22,10 +22,11 @@ pub(super) fn place(state: &ClusterState, policy: &Policy, rooms: &mut [Room], p
     if rooms.is_empty() || state.driver_queue.is_empty() {
         return;
     }
+    let mut places = places_left(state, policy);
     let mut reserve = Reserve::of(state, policy, rooms);
     let mut next = first_after_cursor(state, rooms);
     for driver in state.driver_queue.values() {
-        if plan.is_full() {
+        if plan.is_full() || places == Some(0) {
             return;
         }
         let waiting = state
@@ -39,6 +40,7 @@ pub(super) fn place(state: &ClusterState, policy: &Policy, rooms: &mut [Room], p
         let need = Need::of_driver(&driver.description);
         let named = rooms[at].take(&need, need.cores);
         reserve.placed(at, &need, driver.description.executor.as_ref());
+        places = places.map(|places| places - 1);
         next = (at + 1) % rooms.len();
         plan.cursor = Some(rooms[at].worker.clone());
         let placement = placement(driver, &rooms[at], named);
@@ -59,6 +61,14 @@ pub(super) fn placement(
         incarnation: room.incarnation.clone(),
         named,
     }
+}
+
+/// How many drivers more may run under `max_drivers`; `None` is without a limit. One that is being ended
+/// runs until its worker says otherwise.
+pub(super) fn places_left(state: &ClusterState, policy: &Policy) -> Option<usize> {
+    let most = usize::try_from(policy.max_drivers?).unwrap_or(usize::MAX);
+    let live = state.drivers.len() - state.ended_drivers.len();
+    Some(most.saturating_sub(live - state.driver_queue.len()))
 }
 
 /// The position of the first worker after the cursor, whether the cursor's own still exists or not.

@@ -1,7 +1,5 @@
 //! Placing executors: Spark's algorithm since 1.5 (SPARK-8881).
 
-use std::cmp::Reverse;
-
 use vesta_types::ProfileRequest;
 
 use crate::command::Placement;
@@ -10,11 +8,11 @@ use crate::state::{Application, ClusterState};
 use super::room::{Need, Room};
 use super::{Plan, Policy};
 
-/// How good a worker is for the next executor; the least is tried first. The order of the fields is
-/// the policy: the most free cores (Spark's `CORES_FREE_DESC`), then the lowest id.
+/// How good a worker is for the next executor; the least is tried first: by the policy, then the lowest
+/// id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Score {
-    cores_free: Reverse<u32>,
+    rank: u64,
     /// The worker's position among the usable ones, which are in the order of their ids.
     position: usize,
 }
@@ -36,7 +34,7 @@ pub(super) fn place(state: &ClusterState, policy: &Policy, rooms: &mut [Room], p
                 return;
             }
             let wanted = Wanted::of(app, *number, request, cores_left);
-            let order = order(rooms, &wanted.need);
+            let order = order(policy, rooms, &wanted.need);
             let shares = shares(policy, rooms, &wanted, order);
             cores_left -= grant(app, *number, &wanted.need, shares, rooms, plan);
         }
@@ -123,11 +121,11 @@ impl Wanted {
 }
 
 /// The workers where `need` fits, the best first.
-fn order(rooms: &[Room], need: &Need) -> Vec<usize> {
+fn order(policy: &Policy, rooms: &[Room], need: &Need) -> Vec<usize> {
     let fitting = rooms.iter().enumerate().filter(|(_, room)| room.fits(need));
     let mut order: Vec<Score> = fitting
         .map(|(position, room)| Score {
-            cores_free: Reverse(room.cores),
+            rank: policy.worker_selection.rank(room.size()),
             position,
         })
         .collect();

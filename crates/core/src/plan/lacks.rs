@@ -1,5 +1,7 @@
 //! What something that waits is short of, in words.
 
+use vesta_types::resources::show_memory;
+
 use super::room::Need;
 
 /// What is missing.
@@ -31,8 +33,8 @@ impl Lacks {
         }
         if need.memory_mib > most_memory {
             return Lacks::One {
-                needs: format!("{} MiB of memory", need.memory_mib),
-                most: format!("{most_memory} MiB"),
+                needs: format!("{} of memory", show_memory(need.memory_mib)),
+                most: show_memory(most_memory),
             };
         }
         let short = |(name, count): (&String, &u32)| {
@@ -55,9 +57,9 @@ pub(super) fn cores(count: u32) -> String {
 /// All that is needed, in words.
 pub(super) fn all_of(need: &Need) -> String {
     let mut text = format!(
-        "{} and {} MiB of memory",
+        "{} and {} of memory",
         cores(need.cores),
-        need.memory_mib
+        show_memory(need.memory_mib)
     );
     for (name, count) in need.named.iter().filter(|(_, count)| **count > 0) {
         text.push_str(&format!(" and {count} × {name}"));

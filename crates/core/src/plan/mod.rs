@@ -21,6 +21,7 @@ mod pass;
 mod planner;
 mod reserve;
 mod room;
+mod selection;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -36,6 +37,7 @@ use crate::command::Placement;
 use crate::state::ClusterState;
 
 pub use planner::Planner;
+pub use selection::WorkerSelection;
 pub use why::{Reasons, never_fits_driver, never_fits_executor, together, waits};
 
 /// Most placements of one plan: it is one log entry, and everything behind it in the log waits for its
@@ -47,6 +49,10 @@ pub const PLACEMENTS_MAX: usize = 1_000;
 pub struct Policy {
     /// Spread an application's executors over many workers (Spark's default), or pack them.
     pub spread_out: bool,
+    /// Which workers an application's executors go to first.
+    pub worker_selection: WorkerSelection,
+    /// The most drivers that run at once (Spark's `spark.deploy.maxDrivers`); `None` is no limit.
+    pub max_drivers: Option<u32>,
     /// Place a driver that named executor sizes only while one such executor still fits for each
     /// running driver whose application holds none (failure D20).
     pub reserve_for_executors: bool,
@@ -59,6 +65,8 @@ impl Default for Policy {
     fn default() -> Policy {
         Policy {
             spread_out: true,
+            worker_selection: WorkerSelection::default(),
+            max_drivers: None,
             reserve_for_executors: true,
             avoid: BTreeSet::new(),
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, BinaryHeap};
 
 use crate::state::ClusterState;
 
-use super::drivers::{first_after_cursor, placement};
+use super::drivers::{first_after_cursor, placement, places_left};
 use super::executors::{Wanted, grant, shares};
 use super::planner::Planner;
 use super::reserve::{Admission, Reserve};
@@ -46,14 +46,15 @@ impl Pass<'_> {
     fn drivers(&mut self) {
         let heads = self.planner.drivers.heads().map(Reverse);
         let mut heads: BinaryHeap<_> = heads.collect();
-        if heads.is_empty() {
+        let mut places = places_left(self.state, self.policy);
+        if heads.is_empty() || places == Some(0) {
             return;
         }
         let mut reserve = self.reserve();
         let mut next = first_after_cursor(self.state, &self.planner.rooms);
         let mut kept_back = Vec::new();
         while let Some(Reverse((place, at))) = heads.pop() {
-            if self.plan.is_full() {
+            if self.plan.is_full() || places == Some(0) {
                 return;
             }
             let id = self.state.driver_queue.get(&place.0);
@@ -80,6 +81,7 @@ impl Pass<'_> {
             let placed = placement(driver, room, named);
             self.plan.cursor = Some(room.worker.clone());
             self.plan.placements.push(placed);
+            places = places.map(|places| places - 1);
             next = (position + 1) % self.planner.rooms.len();
             let moved = reserve
                 .as_mut()
@@ -151,13 +153,22 @@ impl Pass<'_> {
         }
     }
 
-    /// The workers that can give something of what is wanted, the best first.
+    /// The workers that can give something of what is wanted, the best first. Where the best is the one
+    /// with the least, every worker that fits is looked at.
     fn best(&self, wanted: &Wanted) -> Vec<usize> {
         let planner = &self.planner;
         let most = usize::try_from(wanted.workers_max()).unwrap_or(usize::MAX);
-        let best = planner.free.by_cores((&wanted.need).into());
-        let fitting = best.filter(|at| planner.rooms[*at].fits(&wanted.need));
-        fitting.take(most).collect()
+        let (selection, size) = (self.policy.worker_selection, Size::from(&wanted.need));
+        let fits = |at: &usize| planner.rooms[*at].fits(&wanted.need);
+        let most_wanted = |room| selection.most_wanted(room).unwrap_or_default();
+        let mut best = planner.free.by_most(size, most_wanted).filter(fits);
+        if selection.most_wanted(size).is_some() {
+            return best.by_ref().take(most).collect();
+        }
+        let mut all: Vec<usize> = best.collect();
+        all.sort_by_cached_key(|at| (selection.rank(planner.rooms[*at].size()), *at));
+        all.truncate(most);
+        all
     }
 
     /// The first position, from `next` on and around, where `need` fits and is admitted.

@@ -83,19 +83,20 @@ impl Tree {
         left.or_else(|| self.first_below(2 * node + 1, need))
     }
 
-    /// The positions that hold `need`: the one with the most cores first, of equals the first one.
-    pub fn by_cores(&self, need: Size) -> impl Iterator<Item = usize> {
+    /// The positions that hold `need`: the one of which `value` is greatest first, of equals the first
+    /// one. `value` must not be less for a size that has more.
+    pub fn by_most(&self, need: Size, value: impl Fn(Size) -> u64) -> impl Iterator<Item = usize> {
         let mut open = BinaryHeap::new();
         let push = move |open: &mut BinaryHeap<_>, node: usize, first: usize, len: usize| {
             if self.nodes[node].holds(need) {
-                open.push((self.nodes[node].cores, Reverse(first), node, len));
+                open.push((value(self.nodes[node]), Reverse(first), node, len));
             }
         };
         if self.len > 0 {
             push(&mut open, 1, 0, self.leaf);
         }
-        // No position below a node has more cores than the node, or is before its first: so a leaf that
-        // comes out is better than all that is still in there.
+        // No position below a node has a greater value than the node, or is before its first: so a leaf
+        // that comes out is better than all that is still in there.
         std::iter::from_fn(move || {
             while let Some((_, Reverse(first), node, len)) = open.pop() {
                 if node >= self.leaf {
@@ -140,11 +141,14 @@ mod tests {
             for from in 0..=sizes.len() {
                 prop_assert_eq!(tree.first(from, need), holding().find(|at| *at >= from));
             }
-            let mut best: Vec<usize> = holding().collect();
-            best.sort_by_key(|at| (Reverse(sizes[*at].cores), *at));
-            // Beyond the last position there is nothing, which holds a need of nothing.
-            let found: Vec<usize> = tree.by_cores(need).filter(|at| *at < sizes.len()).collect();
-            prop_assert_eq!(found, best);
+            let values: [fn(Size) -> u64; 3] = [|it| it.cores.into(), |it| it.memory_mib, |_| 0];
+            for value in values {
+                let mut best: Vec<usize> = holding().collect();
+                best.sort_by_key(|at| (Reverse(value(sizes[*at])), *at));
+                // Beyond the last position there is nothing, which holds a need of nothing.
+                let found = tree.by_most(need, value).filter(|at| *at < sizes.len());
+                prop_assert_eq!(found.collect::<Vec<_>>(), best);
+            }
         }
     }
 }

@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use vesta_types::{ApplicationDescription, DriverDescription, ProfileRequest};
 
+use vesta_types::resources::show_memory;
+
 use crate::state::{Application, ClusterState, Driver, Worker};
 
 use super::Policy;
-use super::drivers::{find, first_after_cursor};
+use super::drivers::{find, first_after_cursor, places_left};
 use super::lacks::{Lacks, all_of, cores};
 use super::reserve::Reserve;
 use super::room::{Need, Room, Size, is_usable, usable};
@@ -20,6 +22,8 @@ pub struct Reasons<'a> {
     rooms: Vec<Room>,
     reserve: Reserve,
     next: usize,
+    /// `max_drivers`, if as many run.
+    max_drivers: Option<u32>,
     /// Equal demands have the same answer: that of drivers, and that of executors.
     drivers: Answers,
     executors: Answers,
@@ -44,6 +48,9 @@ impl<'a> Reasons<'a> {
             state,
             reserve: Reserve::of(state, policy, &rooms),
             next: first_after_cursor(state, &rooms),
+            max_drivers: policy
+                .max_drivers
+                .filter(|_| places_left(state, policy) == Some(0)),
             rooms,
             drivers: Answers::default(),
             executors: Answers::default(),
@@ -79,6 +86,10 @@ impl<'a> Reasons<'a> {
             };
             no_worker(self.state)
                 .or_else(|| never_fits_driver(self.state, &driver.description))
+                .or_else(|| {
+                    let most = self.max_drivers?;
+                    Some(format!("max_drivers = {most} run already"))
+                })
                 .or_else(|| self.no_room(&demand.need))
                 .unwrap_or_else(next)
         }))
@@ -197,14 +208,14 @@ impl<'a> Reasons<'a> {
                 format!("needs {needs} on one worker, the largest free is {most}{worker}{silent}")
             }
             Lacks::Together => format!(
-                "needs {} on one worker: {} has the most cores free, {} with {} MiB, and {} the most \
-                 memory, {} MiB with {}{silent}",
+                "needs {} on one worker: {} has the most cores free, {} with {}, and {} the most \
+                 memory, {} with {}{silent}",
                 all_of(need),
                 by_cores.worker,
                 by_cores.cores,
-                by_cores.memory_mib,
+                show_memory(by_cores.memory_mib),
                 by_memory.worker,
-                by_memory.memory_mib,
+                show_memory(by_memory.memory_mib),
                 cores(by_memory.cores)
             ),
         })

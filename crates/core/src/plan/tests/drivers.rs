@@ -284,3 +284,28 @@ fn a_driver_that_was_kept_back_may_be_admitted_once_a_packed_executor_has_made_w
     assert_eq!(placed, [(mover, worker_id(1)), (admitted, worker_id(1))]);
     assert_eq!(Planner::default().plan(&state, &spread()), plain);
 }
+
+#[test]
+fn no_more_drivers_run_than_may_and_those_that_wait_say_so() {
+    let mut state = cluster(&[(8, 4096), (8, 4096)]);
+    let all: Vec<_> = (0..4).map(|_| submit(&mut state, 1, 128, None)).collect();
+    let policy = Policy {
+        max_drivers: Some(2),
+        ..spread()
+    };
+    let first = plan(&state, &policy);
+    let placed: Vec<_> = drivers_of(&first).into_iter().map(|(id, _)| id).collect();
+    assert_eq!(placed, all[..2], "the first in the queue");
+    book(&mut state, &first);
+    assert!(plan(&state, &policy).is_empty());
+    assert!(Planner::default().plan(&state, &policy).is_empty());
+    let why = |state: &ClusterState, id: &DriverId| {
+        crate::plan::Reasons::of(state, &policy).driver(&state.drivers[id])
+    };
+    assert_eq!(why(&state, &all[2]).unwrap(), "max_drivers = 2 run already");
+    finish(&mut state, &all[0]);
+    let next = plan(&state, &policy);
+    assert_eq!(drivers_of(&next).len(), 1);
+    assert_eq!(drivers_of(&next)[0].0, all[2]);
+    assert!(why(&state, &all[2]).unwrap().starts_with("fits on worker-"));
+}

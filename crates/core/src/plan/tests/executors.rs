@@ -54,6 +54,41 @@ fn an_unlimited_application_takes_all_and_the_one_behind_it_nothing() {
     );
 }
 
+/// Spark's five policies (SPARK-46881): free cores 2, 8, 4 and 8; free memory 4, 1, 8 and 2 GiB.
+#[test]
+fn each_policy_of_selection_asks_its_own_worker_first() {
+    let order = |worker_selection| {
+        let mut state = cluster(&[(2, 4096), (8, 1024), (4, 8192), (8, 2048)]);
+        let policy = Policy {
+            worker_selection,
+            ..spread()
+        };
+        let app = register(&mut state, None, vec![wants(Some(2), 256, Some(4))], None);
+        let placed = plan(&state, &policy);
+        assert_eq!(executors_by_worker(&state, &placed, &app), [[2]; 4]);
+        let on = |placement: &Placement| match placement {
+            Placement::Executor { worker, .. } => worker.to_string(),
+            Placement::Driver { .. } => panic!("no driver waits"),
+        };
+        placed.placements.iter().map(on).collect::<Vec<_>>()
+    };
+    let table = [
+        (WorkerSelection::CoresFreeDesc, [1, 3, 2, 0]),
+        (WorkerSelection::CoresFreeAsc, [0, 2, 1, 3]),
+        (WorkerSelection::MemoryFreeDesc, [2, 0, 3, 1]),
+        (WorkerSelection::MemoryFreeAsc, [1, 3, 0, 2]),
+        (WorkerSelection::WorkerId, [0, 1, 2, 3]),
+    ];
+    assert_eq!(
+        table.map(|(policy, _)| policy).len(),
+        WorkerSelection::ALL.len()
+    );
+    for (policy, expected) in table {
+        let expected = expected.map(|number| worker_id(number).to_string());
+        assert_eq!(order(policy), expected, "{}", policy.as_str());
+    }
+}
+
 #[test]
 fn the_fullest_worker_is_asked_last_and_equal_ones_in_the_order_of_their_ids() {
     let mut state = cluster(&[(2, 4096), (8, 4096), (8, 4096), (4, 4096)]);

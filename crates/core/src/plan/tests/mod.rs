@@ -17,7 +17,7 @@ use vesta_types::{
     WorkerDescription, WorkerId, WorkerState,
 };
 
-use super::{Plan, Planner, Policy, plan};
+use super::{Plan, Planner, Policy, WorkerSelection, plan};
 use crate::FailoverReport;
 use crate::command::Placement;
 use crate::state::{Application, ClusterState, Driver, DriverPlacement, Executor, Worker};
@@ -326,6 +326,7 @@ fn finish(state: &mut ClusterState, driver: &DriverId) {
     let worker = state.workers.get_mut(&placement.worker).unwrap();
     worker.booked.remove(&placement.booking);
     worker.drivers.remove(&driver.id);
+    state.ended_drivers.push_back(driver.id.clone());
     let owned: Vec<AppId> = state
         .applications
         .values()

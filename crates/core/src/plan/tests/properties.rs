@@ -73,9 +73,17 @@ prop_compose! {
         workers in proptest::collection::vec((1..8_u32, 1..12_u64, 0..4_usize, 0..6_u8), 0..6),
         spread_out in any::<bool>(),
         reserve_for_executors in any::<bool>(),
+        selection in 0..WorkerSelection::ALL.len(),
+        max_drivers in proptest::option::of(1..8_u32),
         batches in proptest::collection::vec(proptest::collection::vec(work(), 0..6), 3),
     ) -> (ClusterState, Policy) {
-        let policy = Policy { spread_out, reserve_for_executors, ..Policy::default() };
+        let policy = Policy {
+            spread_out,
+            reserve_for_executors,
+            worker_selection: WorkerSelection::ALL[selection],
+            max_drivers,
+            ..Policy::default()
+        };
         let mut state = cluster(&[]);
         for (cores, memory, gpus, fate) in workers {
             let gpus: Vec<&str> = ["0", "1", "10"].into_iter().take(gpus).collect();
@@ -201,7 +209,8 @@ proptest! {
         prop_assert_eq!(plan(&state, &policy), plan(&state.clone(), &policy));
     }
 
-    /// Of drivers without executor sizes none is left that would have fitted when it was its turn.
+    /// Of drivers without executor sizes none is left that would have fitted when it was its turn, and
+    /// no more run than may.
     #[test]
     fn a_driver_without_sizes_is_placed_exactly_when_something_fits((mut state, policy) in busy()) {
         let plan = plan(&state, &policy);
@@ -209,8 +218,10 @@ proptest! {
         let mut placements = plan.placements.iter();
         for driver in state.driver_queue.values().cloned().collect::<Vec<_>>() {
             let wanted = state.drivers[&driver].description.clone();
+            let running = state.drivers.values().filter(|it| it.placement.is_some()).count();
+            let may = policy.max_drivers.is_none_or(|most| running < most as usize);
             let need = room::Need::of_driver(&wanted);
-            let fits = room::usable(&state).iter().any(|room| room.fits(&need));
+            let fits = may && room::usable(&state).iter().any(|room| room.fits(&need));
             if placed.contains_key(&driver) {
                 prop_assert!(fits);
                 book_one(&mut state, placements.next().unwrap());

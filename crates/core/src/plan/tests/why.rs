@@ -33,13 +33,13 @@ fn a_waiting_driver_says_what_it_lacks_from_the_start_to_its_placement() {
     state.workers.get_mut(&worker_id(0)).unwrap().booked = Booking::plain(0, 1000);
     assert_eq!(
         why_of_driver(&state, &id),
-        "needs 512 MiB of memory on one worker, the largest free is 256 MiB (worker-00001)"
+        "needs 512m of memory on one worker, the largest free is 256m (worker-00001)"
     );
     state.workers.get_mut(&worker_id(0)).unwrap().booked = Booking::default();
     assert_eq!(
         why_of_driver(&state, &id),
-        "needs 4 cores and 512 MiB of memory on one worker: worker-00001 has the most cores free, 4 \
-         with 256 MiB, and worker-00000 the most memory, 1024 MiB with 3 cores"
+        "needs 4 cores and 512m of memory on one worker: worker-00001 has the most cores free, 4 \
+         with 256m, and worker-00000 the most memory, 1g with 3 cores"
     );
     state.workers.get_mut(&worker_id(1)).unwrap().booked = Booking::default();
     assert!(why_of_driver(&state, &id).starts_with("fits on worker-00001"));
@@ -70,7 +70,7 @@ fn after_an_election_what_waits_says_who_has_not_answered() {
     state.epoch = Epoch(2);
     assert_eq!(
         why_of_driver(&state, &driver),
-        "needs 2 cores and 512 MiB of memory, and no worker has answered the new leader yet"
+        "needs 2 cores and 512m of memory, and no worker has answered the new leader yet"
     );
     assert_eq!(
         why_of_app(&state, &app).unwrap(),
@@ -156,7 +156,7 @@ fn an_application_that_can_never_be_served_says_so_at_once() {
     let memory = register(&mut state, None, vec![wants(None, 8192, None)], None);
     assert_eq!(
         never(&state, &memory),
-        "no registered worker could ever hold it: needs 8192 MiB of memory, the largest has 4096 MiB"
+        "no registered worker could ever hold it: needs 8g of memory, the largest has 4g"
     );
     let mut gpus = wants(Some(1), 256, None);
     gpus.profile.named = BTreeMap::from([("gpu".to_owned(), 2)]);

@@ -5,6 +5,7 @@ mod architecture;
 mod cli;
 mod demo;
 mod disconnect;
+mod endpoints;
 mod failover;
 mod fencing;
 mod limits;

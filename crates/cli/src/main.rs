@@ -20,7 +20,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    app, completions, failover, kill, list, logs, master, status, submit, worker,
+    app, completions, endpoint, failover, kill, list, logs, master, status, submit, worker,
 };
 use crate::exit::{EXIT_CODES, Failure};
 
@@ -43,6 +43,7 @@ enum Command {
     List(list::List),
     Logs(logs::Logs),
     App(Box<app::App>),
+    Endpoint(endpoint::EndpointCommand),
     Failover(failover::FailoverCommand),
     Master(Box<master::Master>),
     Worker(Box<worker::Worker>),
@@ -135,6 +136,7 @@ fn run(command: Command) -> Result<(), Failure> {
             Command::List(args) => list::run(args).await,
             Command::Logs(args) => logs::run(args).await,
             Command::App(args) => app::run(*args).await,
+            Command::Endpoint(args) => endpoint::run(args).await,
             Command::Failover(args) => failover::run(args).await,
             Command::Master(args) => master::run(*args).await,
             Command::Worker(args) => worker::run(*args).await,

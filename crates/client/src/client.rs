@@ -87,6 +87,7 @@ current!(
     ListWorkersReply,
     ListMastersReply,
     FindKeyReply,
+    ListEndpointsReply,
     ListFailoversReply
 );
 
@@ -217,6 +218,8 @@ impl Client {
         find_key(FindKeyRequest) -> FindKeyReply;
         /// The reports of the last fail-overs, the newest first.
         list_failovers(ListRequest) -> ListFailoversReply;
+        /// What drivers and executors have published.
+        list_endpoints(ListEndpointsRequest) -> ListEndpointsReply;
     }
 
     /// A write through whichever service of a master.

@@ -13,6 +13,7 @@ mod log;
 mod master_list;
 mod options;
 mod pool;
+mod publisher;
 mod wait;
 
 pub use application::{ApplicationBuilder, ApplicationClient, ApplicationEvent, EnvError, Table};
@@ -21,5 +22,6 @@ pub use error::{ClientError, Refusal};
 pub use log::{LogSource, LogStream};
 pub use master_list::{DEFAULT_PORT, MasterList, MasterListError};
 pub use options::ClientOptions;
+pub use publisher::Publisher;
 pub use vesta_proto::{application as application_proto, client as proto};
 pub use wait::WaitUpdate;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use vesta_types::{
     AppId, ApplicationDescription, ClusterId, DriverDescription, DriverId, Epoch, Incarnation,
-    InstanceReport, ProfileRequest, SubmissionKey, Timestamp, WorkerDescription, WorkerId,
+    InstanceId, InstanceReport, ProfileRequest, SubmissionKey, Timestamp, WorkerDescription,
+    WorkerId,
 };
 
 /// One log entry: a command, and when its proposer made it.
@@ -168,6 +169,17 @@ pub enum Request {
     KillApplication {
         /// Which.
         app: AppId,
+    },
+    /// Publish where the run of an instance is reached; it is forgotten with that run.
+    PublishEndpoint {
+        /// Whose run: the current attempt of a driver, or an executor.
+        instance: InstanceId,
+        /// Its restart within that attempt.
+        restart: u32,
+        /// The name.
+        name: String,
+        /// Where.
+        address: String,
     },
 }
 

@@ -8,13 +8,14 @@ use vesta_types::limits::{
     URL_BYTES_MAX,
 };
 use vesta_types::{
-    AppId, ApplicationDescription, Artifact, DriverRun, Launch, ProfileRequest, ResourceProfile,
-    SubmissionKey,
+    AppId, ApplicationDescription, Artifact, DriverRun, InstanceId, Launch, ProfileRequest,
+    ResourceProfile, SubmissionKey,
 };
 
 use crate::application;
 use crate::checks;
 use crate::error::ConvertError;
+use crate::worker_convert;
 
 /// The key and the application that a registration names, every limit checked.
 /// `max_executor_retries` is the cluster's, for an application that doesn't name its own.
@@ -330,6 +331,36 @@ fn launch(launch: Launch) -> application::Launch {
             .map(|Artifact { uri }| uri)
             .collect(),
     }
+}
+
+/// An endpoint that a run of a driver or executor publishes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Publication {
+    /// Whose run.
+    pub instance: InstanceId,
+    /// Its restart.
+    pub restart: u32,
+    /// The endpoint's name.
+    pub name: String,
+    /// Where it is.
+    pub address: String,
+}
+
+/// The key and the endpoint that a publication names.
+///
+/// # Errors
+/// The first value that can't be taken, and what would be right.
+pub fn published_endpoint(
+    request: application::PublishEndpointRequest,
+) -> Result<(SubmissionKey, Publication), ConvertError> {
+    let key = checks::key(&request.key)?;
+    let publication = Publication {
+        instance: worker_convert::instance_id("instance_id", &request.instance_id)?,
+        restart: request.restart,
+        name: checks::endpoint_name(request.name)?,
+        address: checks::endpoint_address(request.address)?,
+    };
+    Ok((key, publication))
 }
 
 #[cfg(test)]

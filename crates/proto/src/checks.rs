@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use vesta_types::limits::{
-    ADDRESSES_MAX, ARGS_MAX, ARTIFACTS_MAX, CORES_MAX, LAUNCH_BYTES_MAX, MEMORY_MIB_MAX,
-    NAME_BYTES_MAX, NAMED_RESOURCES_MAX, PATH_BYTES_MAX,
+    ADDRESSES_MAX, ARGS_MAX, ARTIFACTS_MAX, CORES_MAX, ENDPOINT_ADDRESS_BYTES_MAX,
+    ENDPOINT_NAME_BYTES_MAX, LAUNCH_BYTES_MAX, MEMORY_MIB_MAX, NAME_BYTES_MAX, NAMED_RESOURCES_MAX,
+    PATH_BYTES_MAX,
 };
-use vesta_types::{AppId, Artifact, DriverId, Launch, SubmissionKey};
+use vesta_types::{AppId, Artifact, DriverId, ExecutorId, Launch, SubmissionKey};
 
 use crate::error::ConvertError;
 
@@ -59,6 +60,69 @@ pub(crate) fn name(text: String) -> Result<String, ConvertError> {
         return Err(ConvertError::text("name", &text, wanted));
     }
     Ok(text)
+}
+
+/// The name of an endpoint: it stands in commands, paths and tables.
+///
+/// # Errors
+/// When it is empty or too long, or not made of letters, digits and `.`, `_`, `-`.
+pub fn endpoint_name(text: String) -> Result<String, ConvertError> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let fits = (1..=ENDPOINT_NAME_BYTES_MAX).contains(&text.len());
+    let begins = text.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if fits && begins && text.chars().all(plain) {
+        return Ok(text);
+    }
+    let wanted = format!(
+        "the name of an endpoint: 1 to {ENDPOINT_NAME_BYTES_MAX} of a-z, A-Z, 0-9, `.`, `_`, `-`, with a \
+         letter or digit first"
+    );
+    Err(ConvertError::text("endpoint name", &text, wanted))
+}
+
+/// The address of an endpoint; what it means is for those who use it.
+///
+/// # Errors
+/// When it is empty or too long, or has blanks or control characters.
+pub fn endpoint_address(text: String) -> Result<String, ConvertError> {
+    let fits = (1..=ENDPOINT_ADDRESS_BYTES_MAX).contains(&text.len());
+    if fits && !text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return Ok(text);
+    }
+    let wanted = format!(
+        "an address of 1 to {ENDPOINT_ADDRESS_BYTES_MAX} bytes without blanks, such as host:4040"
+    );
+    Err(ConvertError::text("endpoint address", &text, wanted))
+}
+
+/// Whose endpoints are asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Publisher {
+    /// A driver's.
+    Driver(DriverId),
+    /// Those of an application's executors, and of the driver that registered it.
+    Application(AppId),
+    /// An executor's.
+    Executor(ExecutorId),
+}
+
+/// Who publishes endpoints: a driver, an application or an executor.
+///
+/// # Errors
+/// When it has the form of none.
+pub fn publisher(text: &str) -> Result<Publisher, ConvertError> {
+    let executor = || {
+        let (app, number) = text.split_once('/')?;
+        let (app, number) = (app.parse().ok()?, number.parse().ok()?);
+        Some(Publisher::Executor(ExecutorId { app, number }))
+    };
+    let driver = text.parse().ok().map(Publisher::Driver);
+    let known = driver.or_else(|| text.parse().ok().map(Publisher::Application));
+    known.or_else(executor).ok_or_else(|| {
+        let wanted = "a driver, an application or an executor, such as driver-20261121110000-0000, \
+                      app-20261121110000-0000 or app-20261121110000-0000/3";
+        ConvertError::text("owner", text, wanted)
+    })
 }
 
 /// A whole number of cores.

@@ -131,6 +131,18 @@ pub const HISTORY_MAX: usize = 20_000;
 /// Ended executors that an application shows; older ones are only counted.
 pub const ENDED_EXECUTORS_MAX: usize = 100;
 
+/// Longest name of an endpoint, in bytes.
+pub const ENDPOINT_NAME_BYTES_MAX: usize = 64;
+
+/// Longest address of an endpoint, in bytes: a URL with a path and a token, not a document.
+pub const ENDPOINT_ADDRESS_BYTES_MAX: usize = 512;
+
+/// Endpoints of one driver or executor at once.
+pub const ENDPOINTS_PER_OWNER_MAX: usize = 16;
+
+/// Drivers and executors that have endpoints at once: with the longest of all, 180 MiB of state.
+pub const ENDPOINT_OWNERS_MAX: usize = 20_000;
+
 /// How long a submission key is remembered.
 pub const KEY_AGE: Duration = Duration::from_secs(24 * 3600);
 

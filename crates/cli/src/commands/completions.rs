@@ -1,7 +1,5 @@
 //! `vesta completions`: what a shell needs to complete this command line.
 
-use std::io::Write;
-
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
@@ -31,15 +29,10 @@ pub fn script(shell: Shell, command: &clap::Command) -> Vec<u8> {
     script
 }
 
-/// Prints them; whoever stops reading early has read enough.
+/// Prints them.
 ///
 /// # Errors
-/// `Refused` when they can't be written.
+/// When they can't be written.
 pub fn run<C: CommandFactory>(args: &Completions) -> Result<(), Failure> {
-    match std::io::stdout().write_all(&script(args.shell, &C::command())) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::Refused(
-            format!("the completions can't be written: {error}"),
-        )),
-        _ => Ok(()),
-    }
+    crate::output::bytes(&script(args.shell, &C::command()))
 }

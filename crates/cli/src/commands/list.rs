@@ -1,7 +1,7 @@
 //! `vesta list`: what a cluster has.
 
 use clap::{Args, ValueEnum};
-use vesta_client::proto::ListRequest;
+use vesta_client::proto::{ListEndpointsRequest, ListRequest};
 
 use crate::connection::{Connection, Reading};
 use crate::exit::{EXIT_CODES, Failure};
@@ -20,9 +20,11 @@ pub enum Kind {
     Workers,
     /// Masters.
     Masters,
+    /// What drivers and executors have published.
+    Endpoints,
 }
 
-/// List applications, drivers, workers or masters.
+/// List applications, drivers, workers, masters or endpoints.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = EXIT_CODES)]
 pub struct List {
@@ -55,10 +57,13 @@ pub async fn run(args: List) -> Result<(), Failure> {
     // Each kind has a reply type of its own, of the same shape.
     macro_rules! list {
         ($call:ident, $field:ident, $show:path) => {
-            list!($call, $field, $show, total)
+            list!($call, request, $field, $show, total)
         };
-        ($call:ident, $field:ident, $show:path, $($total:ident)?) => {{
-            let reply = client.$call(request).await?;
+        ($call:ident, $field:ident, $show:path,) => {
+            list!($call, request, $field, $show,)
+        };
+        ($call:ident, $request:ident, $field:ident, $show:path, $($total:ident)?) => {{
+            let reply = client.$call($request).await?;
             output::warn_if_stale(reply.read.as_ref());
             if args.reading.json {
                 return output::json(&reply);
@@ -68,6 +73,14 @@ pub async fn run(args: List) -> Result<(), Failure> {
         }};
     }
     match args.kind {
+        Kind::Endpoints => {
+            let endpoints = ListEndpointsRequest {
+                consistent: request.consistent,
+                limit: request.limit,
+                ..ListEndpointsRequest::default()
+            };
+            list!(list_endpoints, endpoints, endpoints, show::endpoints, total)
+        }
         Kind::Apps => list!(list_applications, applications, show::applications),
         Kind::Drivers => list!(list_drivers, drivers, show::drivers),
         Kind::Workers => list!(list_workers, workers, show::workers),

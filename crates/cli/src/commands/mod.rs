@@ -4,6 +4,7 @@ pub mod app;
 pub mod client_mode;
 pub mod completions;
 pub mod daemon;
+pub mod endpoint;
 pub mod failover;
 pub mod kill;
 pub mod list;

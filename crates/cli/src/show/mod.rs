@@ -2,6 +2,7 @@
 
 mod applications;
 mod drivers;
+mod endpoints;
 mod masters;
 mod table;
 #[cfg(test)]
@@ -11,6 +12,7 @@ mod workers;
 
 pub use applications::{application, applications};
 pub use drivers::{driver, drivers};
+pub use endpoints::endpoints;
 pub use masters::masters;
 pub use words::time;
 pub use workers::workers;

@@ -181,7 +181,7 @@ impl ApplicationClient {
 }
 
 /// Sends one write until a master answers yes or no.
-pub(super) async fn persist<T, S, F>(
+pub(crate) async fn persist<T, S, F>(
     client: &Client,
     key: SubmissionKey,
     what: &str,
@@ -203,6 +203,6 @@ where
     }
 }
 
-pub(super) fn stub(channel: Channel) -> Stub<Channel> {
+pub(crate) fn stub(channel: Channel) -> Stub<Channel> {
     Stub::new(channel).max_decoding_message_size(ANSWER_BYTES_MAX)
 }

@@ -19,6 +19,7 @@ pub mod table;
 
 pub use builder::{ApplicationBuilder, EnvError};
 pub use client::ApplicationClient;
+pub(crate) use client::{persist, stub};
 pub use events::ApplicationEvent;
 pub use table::Table;
 pub use vesta_proto::application::Executor;

@@ -409,6 +409,7 @@ impl client_server::Client for Service {
         list_workers(proto::ListRequest) -> proto::ListWorkersReply;
         find_key(proto::FindKeyRequest) -> proto::FindKeyReply;
         list_failovers(proto::ListRequest) -> proto::ListFailoversReply;
+        list_endpoints(proto::ListEndpointsRequest) -> proto::ListEndpointsReply;
     }
 }
 
@@ -472,6 +473,7 @@ impl app::application_server::Application for Service {
     not_played! {
         add_profile(app::AddProfileRequest) -> app::Done;
         kill_executors(app::KillExecutorsRequest) -> app::Done;
+        publish_endpoint(app::PublishEndpointRequest) -> app::Done;
         unregister(app::UnregisterRequest) -> app::Done;
     }
 }

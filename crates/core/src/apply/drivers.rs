@@ -6,6 +6,7 @@ use vesta_types::{
 
 use super::{Applying, clip};
 use crate::failover::Outcome;
+use crate::state::EndpointOwner;
 
 /// What becomes of a driver whose attempt is over.
 enum End {
@@ -88,6 +89,7 @@ impl Applying<'_> {
         }
         placement.restart = restart;
         let current = (driver.attempt, restart);
+        self.forget_endpoints_before(&EndpointOwner::Driver(id.clone()), current);
         self.end_applications_of(id, ApplicationState::Failed, |owner| {
             (owner.attempt, owner.restart) < current
         });
@@ -136,6 +138,7 @@ impl Applying<'_> {
             return;
         };
         driver.last_placement = Some(placement.clone());
+        self.forget_endpoints(&EndpointOwner::Driver(id.clone()));
         if let Some(worker) = self.state.workers.get_mut(&placement.worker) {
             worker.drivers.remove(id);
             worker.booked.remove(&placement.booking);

@@ -5,6 +5,7 @@ use vesta_types::{ApplicationState, ExecutorId, ExecutorState, Exit, InstanceSta
 
 use super::{Applying, clip};
 use crate::failover::Outcome;
+use crate::state::EndpointOwner;
 
 /// Why an executor ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -142,6 +143,9 @@ impl Applying<'_> {
         if let Some(report) = self.state.failovers.back_mut().filter(|_| counts) {
             report.executors_killed += 1;
         }
+        self.state
+            .endpoints
+            .remove(&EndpointOwner::Executor(id.clone()));
         let done = to == ExecutorState::Exited && exit.as_ref().is_some_and(Exit::is_success);
         if done && app.description.run_to_completion {
             app.retries = 0;

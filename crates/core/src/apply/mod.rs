@@ -5,11 +5,12 @@
 //! nothing; one bad line of a report or plan is left out, and the others are applied.
 //!
 //! A file per subject: leadership, workers (and how one is lost), reports, drivers, executors,
-//! applications, placements, clients' writes, history.
+//! applications, endpoints, placements, clients' writes, history.
 
 mod applications;
 mod client;
 mod drivers;
+mod endpoints;
 mod executors;
 mod history;
 mod leadership;

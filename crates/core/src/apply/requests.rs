@@ -45,6 +45,12 @@ impl Applying<'_> {
                 self.unregister_application(app, failed, message)
             }
             Request::KillApplication { app } => self.kill_application(app),
+            Request::PublishEndpoint {
+                instance,
+                restart,
+                name,
+                address,
+            } => self.publish_endpoint(instance, *restart, name, address),
         }
     }
 

@@ -9,6 +9,7 @@
 mod addresses;
 mod applications;
 mod bookings;
+mod endpoints;
 mod epochs;
 mod history;
 mod ids;
@@ -54,6 +55,7 @@ pub fn check(state: &ClusterState) -> Result<(), Vec<String>> {
         addresses::check,
         applications::check,
         bookings::check,
+        endpoints::check,
         epochs::check,
         history::check,
         ids::check,

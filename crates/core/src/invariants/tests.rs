@@ -13,7 +13,7 @@ use vesta_types::{
 
 use super::{check, check_step};
 use crate::command::{Command, Entry, Placement, Request};
-use crate::state::{Application, ClusterState, Driver, Executor, Worker};
+use crate::state::{Application, ClusterState, Driver, Endpoint, EndpointOwner, Executor, Worker};
 
 const AT: Timestamp = Timestamp(1_795_258_800_000);
 const CLUSTER: ClusterId = ClusterId(Uuid::from_u128(1));
@@ -200,6 +200,18 @@ fn app(state: &mut ClusterState) -> &mut Application {
     state.applications.get_mut(&id).unwrap()
 }
 
+fn publish(state: &mut ClusterState, n: u64, attempt: u32) {
+    let endpoint = Endpoint {
+        address: "h:1".to_owned(),
+        attempt,
+        restart: 0,
+        published: AT,
+    };
+    let owner = EndpointOwner::Driver(driver_id(n));
+    let named = [("rpc".to_owned(), endpoint)].into();
+    state.endpoints.insert(owner, named);
+}
+
 fn executor(state: &mut ClusterState) -> &mut Executor {
     app(state).executors.get_mut(&0).unwrap()
 }
@@ -209,6 +221,9 @@ fn a_state_that_is_broken_in_one_place_is_found_out() {
     type Break = fn(&mut ClusterState);
     let table: &[(&str, Break, &str)] = &[
         ("booked", |s| worker(s, 0).booked.cores += 1, "booked"),
+        ("bytes", |s| s.described_bytes += 1, "counted as"),
+        ("endpoint", |s| publish(s, 1, 1), "does not run"),
+        ("old endpoint", |s| publish(s, 0, 0), "an earlier run"),
         (
             "over-booked",
             |s| worker(s, 0).description.capacity.cores = 2,

@@ -2,6 +2,7 @@
 
 mod application;
 mod driver;
+mod endpoint;
 mod keys;
 mod show;
 mod tracked;
@@ -14,6 +15,7 @@ use vesta_types::{AppId, Booking, ClusterId, DriverId, Epoch, InstanceId, Timest
 
 pub use application::{Application, Executor};
 pub use driver::{Driver, DriverPlacement};
+pub use endpoint::{Endpoint, EndpointOwner};
 pub use keys::{KeyRecord, Keys};
 pub use tracked::Tracked;
 pub use worker::Worker;
@@ -67,6 +69,9 @@ pub struct ClusterState {
     /// What the descriptions of all drivers and applications here take together, in bytes.
     #[serde(default)]
     pub described_bytes: u64,
+    /// What placed drivers and live executors have published, by owner and name.
+    #[serde(default)]
+    pub endpoints: BTreeMap<EndpointOwner, BTreeMap<String, Endpoint>>,
     /// Submission keys and their answers.
     pub keys: Keys,
     /// Reports of the last elections, the oldest first.

@@ -13,8 +13,9 @@ use vesta_core::{Answer, Request as Body, plan};
 use vesta_proto::application::application_client::ApplicationClient;
 use vesta_proto::application::application_server::Application;
 use vesta_proto::application::{
-    AddProfileRequest, Done, FromApplication, KillExecutorsRequest, RegisterReply, RegisterRequest,
-    SetTargetRequest, ToApplication, UnregisterRequest, from_application, to_application,
+    AddProfileRequest, Done, FromApplication, KillExecutorsRequest, PublishEndpointRequest,
+    RegisterReply, RegisterRequest, SetTargetRequest, ToApplication, UnregisterRequest,
+    from_application, to_application,
 };
 use vesta_proto::error::shown;
 use vesta_proto::{application_convert, checks};
@@ -98,6 +99,27 @@ impl ApplicationService {
         self.done(key, Body::KillExecutors { app, executors }).await
     }
 
+    async fn publish_here(
+        &self,
+        request: PublishEndpointRequest,
+    ) -> Result<Response<Done>, Status> {
+        let (key, published) = application_convert::published_endpoint(request)
+            .map_err(|error| status::invalid(&error))?;
+        let application_convert::Publication {
+            instance,
+            restart,
+            name,
+            address,
+        } = published;
+        let body = Body::PublishEndpoint {
+            instance,
+            restart,
+            name,
+            address,
+        };
+        self.done(key, body).await
+    }
+
     async fn unregister_here(&self, request: UnregisterRequest) -> Result<Response<Done>, Status> {
         let (key, over) =
             application_convert::unregister(request).map_err(|error| status::invalid(&error))?;
@@ -152,6 +174,15 @@ impl Application for ApplicationService {
     ) -> Result<Response<Done>, Status> {
         here_or_leader!(self.0, request, ApplicationClient, kill_executors, |it| {
             self.kill_here(it)
+        })
+    }
+
+    async fn publish_endpoint(
+        &self,
+        request: Request<PublishEndpointRequest>,
+    ) -> Result<Response<Done>, Status> {
+        here_or_leader!(self.0, request, ApplicationClient, publish_endpoint, |it| {
+            self.publish_here(it)
         })
     }
 

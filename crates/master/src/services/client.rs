@@ -11,8 +11,9 @@ use vesta_proto::client::client_server::Client;
 use vesta_proto::client::{
     FindKeyReply, FindKeyRequest, GetApplicationReply, GetApplicationRequest, GetDriverReply,
     GetDriverRequest, KillApplicationRequest, KillDriverRequest, KillReply, ListApplicationsReply,
-    ListDriversReply, ListFailoversReply, ListMastersReply, ListRequest, ListWorkersReply,
-    ReadLogReply, ReadLogRequest, ReadPoint, SubmitDriverReply, SubmitDriverRequest,
+    ListDriversReply, ListEndpointsReply, ListEndpointsRequest, ListFailoversReply,
+    ListMastersReply, ListRequest, ListWorkersReply, ReadLogReply, ReadLogRequest, ReadPoint,
+    SubmitDriverReply, SubmitDriverRequest,
 };
 use vesta_proto::{checks, client_convert};
 use vesta_types::OnDisconnect;
@@ -20,7 +21,7 @@ use vesta_types::limits::{LIST_MAX, MESSAGE_BYTES_MAX, TEXT_BYTES_MAX};
 
 use super::forward::{Route, here_or_leader};
 use super::views::{self, Views};
-use super::{logs, masters, status};
+use super::{endpoints, logs, masters, status};
 use crate::context::Context;
 
 /// The service.
@@ -99,7 +100,7 @@ impl ClientService {
         let read = self.0.read_point(request.consistent).await?;
         let shown = self.0.shown();
         let state = self.0.shared.state();
-        let workers = state.workers.values().take(limit(&request));
+        let workers = state.workers.values().take(limit(request.limit));
         Ok(Response::new(ListWorkersReply {
             workers: workers
                 .map(|worker| {
@@ -149,8 +150,8 @@ fn cut(text: &mut String) {
     }
 }
 
-fn limit(request: &ListRequest) -> usize {
-    match usize::try_from(request.limit) {
+fn limit(wanted: u32) -> usize {
+    match usize::try_from(wanted) {
         Ok(wanted) if wanted > 0 => wanted.min(LIST_MAX),
         _ => LIST_MAX,
     }
@@ -233,7 +234,7 @@ impl Client for ClientService {
                 .filter(|it| request.ended || !it.state.is_final())
         };
         let views = Views::of(&state, &self.0.config.policy);
-        let drivers = wanted().take(limit(&request)).map(|it| {
+        let drivers = wanted().take(limit(request.limit)).map(|it| {
             let mut driver = views.driver(it);
             cut(&mut driver.command);
             driver
@@ -260,7 +261,7 @@ impl Client for ClientService {
                 .filter(|it| request.ended || !it.state.is_final())
         };
         let views = Views::of(&state, &self.0.config.policy);
-        let applications = wanted().take(limit(&request)).map(|it| {
+        let applications = wanted().take(limit(request.limit)).map(|it| {
             let mut application = views.application(it);
             application.executors.retain(|executor| !executor.ended);
             application
@@ -335,11 +336,28 @@ impl Client for ClientService {
         let request = request.into_inner();
         let read = self.0.read_point(request.consistent).await?;
         let state = self.0.shared.state();
-        let newest_first = state.failovers.iter().rev().take(limit(&request));
+        let newest_first = state.failovers.iter().rev().take(limit(request.limit));
         let failovers = newest_first.map(views::failover).collect();
         Ok(Response::new(ListFailoversReply {
             failovers,
             read: Some(read),
+        }))
+    }
+
+    async fn list_endpoints(
+        &self,
+        request: Request<ListEndpointsRequest>,
+    ) -> Result<Response<ListEndpointsReply>, Status> {
+        let request = request.into_inner();
+        let read = self.0.read_point(request.consistent).await?;
+        let mut endpoints = endpoints::list(&self.0.shared.state(), &request)
+            .map_err(|error| status::invalid(&error))?;
+        let total = endpoints.len() as u64;
+        endpoints.truncate(limit(request.limit));
+        Ok(Response::new(ListEndpointsReply {
+            endpoints,
+            read: Some(read),
+            total,
         }))
     }
 

@@ -2,6 +2,7 @@
 
 pub mod application;
 pub mod client;
+mod endpoints;
 mod forward;
 mod logs;
 mod masters;

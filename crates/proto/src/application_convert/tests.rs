@@ -1,6 +1,6 @@
 //! What a registration is refused for, and what comes through unchanged.
 
-use vesta_types::limits::CORES_MAX;
+use vesta_types::limits::{CORES_MAX, ENDPOINT_ADDRESS_BYTES_MAX, ENDPOINT_NAME_BYTES_MAX};
 
 use super::*;
 
@@ -206,4 +206,51 @@ fn the_words_of_an_end_are_cut_and_never_refused() {
     };
     let (_, end) = unregister(request).unwrap();
     assert_eq!(end.message.chars().count(), REASON_CHARS_MAX);
+}
+
+#[test]
+fn an_endpoint_is_refused_by_the_part_that_can_t_be_taken() {
+    let plain = || application::PublishEndpointRequest {
+        key: KEY.into(),
+        instance_id: "driver-20261121110000-0000.2.67e5504410b1426f9247bb680e5fe0c8".into(),
+        restart: 3,
+        name: "ui".into(),
+        address: "http://h:4040/a".into(),
+    };
+    let (_, taken) = published_endpoint(plain()).unwrap();
+    assert_eq!((taken.restart, taken.name.as_str()), (3, "ui"));
+    let longest = "n".repeat(ENDPOINT_NAME_BYTES_MAX);
+    let largest = "a".repeat(ENDPOINT_ADDRESS_BYTES_MAX);
+    type Spoil<'a> = Box<dyn Fn(&mut application::PublishEndpointRequest) + 'a>;
+    let table: Vec<(&str, Spoil<'_>)> = vec![
+        ("key", Box::new(|r| r.key = "1".into())),
+        ("instance_id", Box::new(|r| r.instance_id = "../x".into())),
+        ("endpoint name", Box::new(|r| r.name.clear())),
+        ("endpoint name", Box::new(|r| r.name = "a/b".into())),
+        ("endpoint name", Box::new(|r| r.name = ".hidden".into())),
+        ("endpoint name", Box::new(|r| r.name = "a\u{1b}".into())),
+        (
+            "endpoint name",
+            Box::new(|r| r.name = format!("{longest}n")),
+        ),
+        ("endpoint address", Box::new(|r| r.address.clear())),
+        ("endpoint address", Box::new(|r| r.address = "h 1".into())),
+        ("endpoint address", Box::new(|r| r.address = "h\n1".into())),
+        (
+            "endpoint address",
+            Box::new(|r| r.address = format!("{largest}a")),
+        ),
+    ];
+    for (field, spoil) in table {
+        let mut request = plain();
+        spoil(&mut request);
+        let error = published_endpoint(request).unwrap_err();
+        assert_eq!(error.field, field, "{error}");
+    }
+    let at_limits = application::PublishEndpointRequest {
+        name: longest,
+        address: largest,
+        ..plain()
+    };
+    published_endpoint(at_limits).unwrap();
 }

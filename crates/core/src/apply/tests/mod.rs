@@ -3,6 +3,7 @@
 mod applications;
 mod client;
 mod drivers;
+mod endpoints;
 mod executors;
 mod failover;
 mod garbage;

@@ -577,6 +577,36 @@ async fn an_address_that_others_can_reach_is_refused_unless_it_is_wanted() {
 }
 
 /// Standard output of a command that succeeds, as JSON.
+/// What the leader alone knows of a worker is said of its drivers too, through any master.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_driver_whose_worker_is_out_of_reach_says_so_before_any_verdict() {
+    let mut cluster = start(options()).await;
+    let gate = cluster.dir().join("gate");
+    let driver = cluster.driver_of("cut off", 1, &support::until(&gate));
+    let driver = cluster.submit(&driver).await;
+    let id = driver.id.to_string();
+    cluster.running(&driver.id).await;
+    let broken = "the connection to its worker is broken";
+    let before = cluster.vesta(&["status", &id]).await;
+    assert!(!support::stdout(&before).contains(broken));
+    cluster.workers[0].kill().unwrap();
+    for at in 0..3 {
+        let url = cluster.url_of(at);
+        let said = vesta_local::wait_until(format!("master {at} to say so"), BOUND, async || {
+            let status = support::vesta(&url, &["status", &id]).await;
+            let said = support::stdout(&status);
+            said.contains(broken) && said.contains("RUNNING")
+        });
+        said.await.unwrap();
+    }
+    cluster.workers[0].start().unwrap();
+    std::fs::write(&gate, "").unwrap();
+    cluster.driver_in(&driver.id, "FINISHED").await;
+    let after = cluster.vesta(&["status", &id]).await;
+    assert!(!support::stdout(&after).contains(broken));
+    cluster.finish().await;
+}
+
 async fn json(cluster: &Running, args: &[&str]) -> Value {
     let output = cluster.vesta(args).await;
     assert_eq!(

@@ -124,6 +124,13 @@ impl Sessions {
         (streams.workers.len(), streams.apps.len())
     }
 
+    /// Whether a worker has a stream to this master.
+    pub fn has_worker(&self, worker: &WorkerId) -> bool {
+        let streams = self.lock();
+        let mut workers = streams.workers.values();
+        workers.any(|stream| stream.description.id == *worker)
+    }
+
     /// Every worker's stream.
     pub fn workers(&self) -> Vec<(SessionId, WorkerDescription)> {
         let streams = self.lock();

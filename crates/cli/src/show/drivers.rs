@@ -61,6 +61,10 @@ pub fn driver(driver: &Driver) -> String {
         (driver.supervise, "supervised"),
         (driver.lease_ms > 0, "to stop when its worker is cut off"),
         (driver.kill_requested, "its end was asked for"),
+        (
+            driver.worker_suspect,
+            "the connection to its worker is broken",
+        ),
     ];
     let flags: Vec<&str> = flags
         .into_iter()

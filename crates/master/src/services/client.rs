@@ -4,8 +4,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use futures::Stream;
+use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 use vesta_core::{Answer, Request as Body, plan};
+use vesta_proto::client;
 use vesta_proto::client::client_client::ClientClient;
 use vesta_proto::client::client_server::Client;
 use vesta_proto::client::{
@@ -16,10 +18,11 @@ use vesta_proto::client::{
     SubmitDriverReply, SubmitDriverRequest,
 };
 use vesta_proto::{checks, client_convert};
+use vesta_types::DriverId;
 use vesta_types::OnDisconnect;
 use vesta_types::limits::{LIST_MAX, MESSAGE_BYTES_MAX, TEXT_BYTES_MAX};
 
-use super::forward::{Route, here_or_leader};
+use super::forward::{Route, forwarded, here_or_leader};
 use super::views::{self, Views};
 use super::{endpoints, logs, masters, status};
 use crate::context::Context;
@@ -91,6 +94,27 @@ impl ClientService {
     ) -> Result<Response<KillReply>, Status> {
         let app = checks::app_id(&request.app_id).map_err(|error| status::invalid(&error))?;
         self.kill(&request.key, Body::KillApplication { app }).await
+    }
+
+    /// The leader, if that is known, and another master.
+    async fn leader<T>(&self, request: &Request<T>) -> Option<ClientClient<Channel>> {
+        if self.0.is_leader() || self.0.node.status().leader.is_none() {
+            return None;
+        }
+        match self.0.route(request).await {
+            Ok(Route::Leader(channel)) => {
+                Some(ClientClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a driver is placed on a worker that has no stream to this master.
+    fn is_cut_off(&self, id: &DriverId) -> bool {
+        let state = self.0.shared.state();
+        let driver = state.drivers.get(id);
+        let placed = driver.and_then(|driver| driver.placement.as_ref());
+        placed.is_some_and(|placed| !self.0.sessions.has_worker(&placed.worker))
     }
 
     async fn list_workers_here(
@@ -189,13 +213,30 @@ impl Client for ClientService {
         &self,
         request: Request<GetDriverRequest>,
     ) -> Result<Response<GetDriverReply>, Status> {
+        let id = checks::driver_id(&request.get_ref().driver_id);
+        let id = id.map_err(|error| status::invalid(&error))?;
+        // Only the leader can say more of a worker that is cut off.
+        if !self.0.is_leader()
+            && self.is_cut_off(&id)
+            && let Some(mut leader) = self.leader(&request).await
+            && let Ok(answer) = leader
+                .get_driver(forwarded(request.get_ref().clone()))
+                .await
+        {
+            return Ok(answer);
+        }
         let request = request.into_inner();
-        let id = checks::driver_id(&request.driver_id).map_err(|error| status::invalid(&error))?;
         let read = self.0.read_point(request.consistent).await?;
+        let shown = self.0.shown();
         let state = self.0.shared.state();
         let driver = state.drivers.get(&id);
         let driver = driver.ok_or_else(|| unknown(&id, "driver", &read))?;
-        let driver = Views::of(&state, &self.0.config.policy).driver(driver);
+        let placed_on = driver.placement.as_ref().map(|placed| &placed.worker);
+        let glance = placed_on.and_then(|worker| shown.workers.get(worker));
+        let driver = client::Driver {
+            worker_suspect: glance.is_some_and(|glance| glance.suspect),
+            ..Views::of(&state, &self.0.config.policy).driver(driver)
+        };
         Ok(Response::new(GetDriverReply {
             driver: Some(driver),
             read: Some(read),
@@ -278,16 +319,10 @@ impl Client for ClientService {
         &self,
         request: Request<ListRequest>,
     ) -> Result<Response<ListWorkersReply>, Status> {
-        if !self.0.is_leader()
-            && self.0.node.status().leader.is_some()
-            && let Ok(Route::Leader(channel)) = self.0.route(&request).await
+        if let Some(mut leader) = self.leader(&request).await
+            && let Ok(answer) = leader.list_workers(forwarded(*request.get_ref())).await
         {
-            let passed_on = super::forward::forwarded(*request.get_ref());
-            let mut leader =
-                ClientClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX);
-            if let Ok(answer) = leader.list_workers(passed_on).await {
-                return Ok(answer);
-            }
+            return Ok(answer);
         }
         self.list_workers_here(request.into_inner()).await
     }

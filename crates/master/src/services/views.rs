@@ -79,6 +79,8 @@ impl<'a> Views<'a> {
         client::Driver {
             id: driver.id.to_string(),
             name: description.name.clone(),
+            // Not of the state: whoever has more to say adds it.
+            worker_suspect: false,
             state: state.show_driver(driver).to_owned(),
             attempt: driver.attempt,
             restart: placement.map_or(0, |placement| placement.restart),

@@ -385,10 +385,9 @@ impl Client for ClientService {
     ) -> Result<Response<ListEndpointsReply>, Status> {
         let request = request.into_inner();
         let read = self.0.read_point(request.consistent).await?;
-        let mut endpoints = endpoints::list(&self.0.shared.state(), &request)
+        let limit = limit(request.limit);
+        let (endpoints, total) = endpoints::list(&self.0.shared.state(), &request, limit)
             .map_err(|error| status::invalid(&error))?;
-        let total = endpoints.len() as u64;
-        endpoints.truncate(limit(request.limit));
         Ok(Response::new(ListEndpointsReply {
             endpoints,
             read: Some(read),

@@ -5,14 +5,16 @@ use vesta_proto::ConvertError;
 use vesta_proto::checks::{self, Publisher};
 use vesta_proto::client::{Endpoint, ListEndpointsRequest};
 
-/// The endpoints that match all that is asked for, by owner and name.
+/// The endpoints that match all that is asked for, by owner and name: at most `limit` of them, and how many
+/// there are.
 ///
 /// # Errors
 /// When a name or an owner is asked for that there can't be.
 pub(super) fn list(
     state: &ClusterState,
     request: &ListEndpointsRequest,
-) -> Result<Vec<Endpoint>, ConvertError> {
+    limit: usize,
+) -> Result<(Vec<Endpoint>, u64), ConvertError> {
     if !request.name.is_empty() {
         checks::endpoint_name(request.name.clone())?;
     }
@@ -20,13 +22,17 @@ pub(super) fn list(
         "" => None,
         owner => Some(checks::publisher(owner)?),
     };
-    let mut found = Vec::new();
+    let (mut found, mut total) = (Vec::new(), 0);
     for (owner, named) in &state.endpoints {
         if of.as_ref().is_some_and(|of| !is_of(state, owner, of)) {
             continue;
         }
         for (name, endpoint) in named {
-            if request.name.is_empty() || *name == request.name {
+            if !request.name.is_empty() && *name != request.name {
+                continue;
+            }
+            total += 1;
+            if found.len() < limit {
                 found.push(Endpoint {
                     name: name.clone(),
                     address: endpoint.address.clone(),
@@ -39,7 +45,7 @@ pub(super) fn list(
             }
         }
     }
-    Ok(found)
+    Ok((found, total))
 }
 
 fn is_of(state: &ClusterState, owner: &EndpointOwner, of: &Publisher) -> bool {

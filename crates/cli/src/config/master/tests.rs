@@ -283,6 +283,27 @@ fn a_value_that_can_t_be_used_is_named() {
         ),
         (
             Settings {
+                max_drivers: Some(0),
+                ..settings()
+            },
+            "max_drivers: 0 is not a whole number from 1",
+        ),
+        (
+            Settings {
+                metrics_listen: Some("127.0.0.1:0".parse().unwrap()),
+                ..settings()
+            },
+            "metrics_listen: 127.0.0.1:0",
+        ),
+        (
+            Settings {
+                metrics_listen: Some("10.0.0.1:7709".parse().unwrap()),
+                ..settings()
+            },
+            "metrics_listen",
+        ),
+        (
+            Settings {
                 max_executor_retries: Some(-2),
                 ..settings()
             },
@@ -406,4 +427,22 @@ fn a_master_that_listens_everywhere_must_say_where_it_is_reached() {
         ..open
     };
     assert_eq!(said.check().unwrap().own.client, "m1:7700");
+}
+
+#[test]
+fn a_policy_of_selection_is_written_as_spark_writes_it() {
+    use vesta_core::plan::WorkerSelection;
+    for policy in WorkerSelection::ALL {
+        let text = format!("worker_selection = \"{}\"", policy.as_str());
+        let read: Settings = toml::from_str(&text).unwrap();
+        assert_eq!(read.worker_selection, Some(policy));
+        assert_eq!(units::worker_selection(policy.as_str()), Ok(policy));
+    }
+    let error = units::worker_selection("cores_free").unwrap_err();
+    assert!(
+        error.contains("\"cores_free\" is none of CORES_FREE_ASC"),
+        "{error}"
+    );
+    let error = toml::from_str::<Settings>("worker_selection = \"CORES\"").unwrap_err();
+    assert!(error.to_string().contains("CORES_FREE_DESC"), "{error}");
 }

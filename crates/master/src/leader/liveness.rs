@@ -157,6 +157,8 @@ impl Leader {
             if led < until {
                 return Vec::new();
             }
+            // Whoever falls silent later is judged anew.
+            self.brake.until = None;
         }
         self.brake.lost.extend(silent.iter().map(|_| led));
         silent

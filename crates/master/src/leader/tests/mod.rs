@@ -1,6 +1,7 @@
 //! Schedules of crashes, pauses and cuts, played to a leader without any IO.
 
 mod applications;
+mod fleet;
 mod leases;
 mod orders;
 mod planning;
@@ -8,7 +9,7 @@ mod recovery;
 mod sessions;
 mod verdicts;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use uuid::Uuid;

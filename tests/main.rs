@@ -3,6 +3,7 @@
 
 mod architecture;
 mod cli;
+mod cuts;
 mod demo;
 mod disconnect;
 mod endpoints;
@@ -10,6 +11,7 @@ mod failover;
 mod fencing;
 mod limits;
 mod observe;
+mod outbox;
 mod proxy;
 mod scheduling;
 #[path = "../chaos/seven_scenarios.rs"]

@@ -29,9 +29,9 @@ pub(crate) fn value(name: &'static str) -> Option<Option<String>> {
     None
 }
 
-/// Whether the failpoint `name` is set to `return`.
-pub(crate) fn is_on(name: &'static str) -> bool {
-    value(name).is_some()
+/// Whether the failpoint `name` is set to `return`, or to `return(PATH)` of a file that is there.
+pub(crate) fn is_on_while_there(name: &'static str) -> bool {
+    value(name).is_some_and(|path| path.is_none_or(|path| std::path::Path::new(&path).exists()))
 }
 
 /// The failpoint `name` where a thread may block.

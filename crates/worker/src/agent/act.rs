@@ -60,7 +60,8 @@ impl Agent {
             Action::Send { to, message } => {
                 if matches!(message, Message::Report(_)) {
                     failpoint::hold("worker.before_report").await;
-                    if failpoint::is_on("worker.hold_report") {
+                    if failpoint::is_on_while_there("worker.hold_report") {
+                        tracing::warn!("a failpoint drops a report");
                         return;
                     }
                 }

@@ -18,4 +18,5 @@ mod scheduling;
 mod seven_scenarios;
 mod submission;
 mod support;
+mod timeouts;
 mod worker;

@@ -290,55 +290,6 @@ async fn an_agent_that_is_asked_to_end_ends_its_drivers_in_order_and_tells() {
     cluster.finish().await;
 }
 
-/// D10. A Spark worker exits when masters are away for long, and takes its executors with it.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_worker_goes_on_while_every_master_is_away() {
-    let mut cluster = start(options()).await;
-    let ticks = cluster.dir().join("ticks");
-    let body = format!(
-        "while :; do echo tick >> {}; sleep 0.1; done",
-        ticks.display()
-    );
-    let driver = cluster
-        .submit(&cluster.driver_of("goes on", 1, &body))
-        .await;
-    let process = running_process(&cluster, &driver).await;
-    let agent = cluster.workers[0].pid();
-
-    for master in &mut cluster.masters {
-        master.kill().unwrap();
-    }
-    let count = || {
-        std::fs::read_to_string(&ticks)
-            .unwrap_or_default()
-            .lines()
-            .count()
-    };
-    // About as long as it takes until a silent worker is lost.
-    let wanted = count() + 60;
-    let went_on = wait_until("the driver to go on", BOUND, async || count() >= wanted);
-    went_on.await.unwrap();
-    assert!(
-        cluster.workers[0].is_running(),
-        "{}",
-        cluster.workers[0].log_text()
-    );
-
-    cluster.start_all().await;
-    let after = cluster.driver(&driver.id).await;
-    assert_eq!(
-        (after.state.as_str(), after.attempt, after.pid),
-        ("RUNNING", 1, process.pid)
-    );
-    assert!(process.is_alive());
-    assert_eq!(cluster.workers[0].pid(), agent, "the same agent");
-    let next = cluster.submit(&cluster.driver_of("next", 1, "")).await;
-    cluster.driver_in(&next.id, "FINISHED").await;
-    cluster.assert_ran_once(&[driver, next]);
-    assert_eq!(cluster.started().len(), 2);
-    cluster.finish().await;
-}
-
 /// D5. Spark drops the end of a driver that nobody was there to hear of: it becomes ERROR, and a
 /// supervised one runs again although it succeeded.
 #[tokio::test(flavor = "multi_thread")]
@@ -451,14 +402,7 @@ async fn a_wiped_worker_takes_its_address_over_at_once() {
 
 /// The supervisor that executes `process`: its parent.
 fn supervisor_of(process: Process) -> Process {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.pid)).unwrap();
-    let (_, rest) = stat.rsplit_once(')').unwrap();
-    let parent = rest
-        .split_ascii_whitespace()
-        .nth(1)
-        .unwrap()
-        .parse()
-        .unwrap();
+    let parent = support::parent_of(process.pid).expect("it runs");
     Process::of(parent).expect("a driver's supervisor lives as long as it")
 }
 

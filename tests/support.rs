@@ -460,12 +460,14 @@ pub async fn vesta(url: &str, args: &[&str]) -> Output {
         .unwrap()
 }
 
-/// The process that started `pid`, as long as that runs.
-pub fn parent_of(pid: u32) -> Option<u32> {
+/// The state of a process (`T` is stopped, `D` in the kernel and not to be woken), and its parent's pid.
+pub fn state_and_parent(pid: u32) -> Option<(char, u32)> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The program's name, in parentheses, may itself hold spaces and parentheses.
     let (_, rest) = stat.rsplit_once(')')?;
-    rest.split_ascii_whitespace().nth(1)?.parse().ok()
+    let mut fields = rest.split_ascii_whitespace();
+    let state = fields.next()?.chars().next()?;
+    Some((state, fields.next()?.parse().ok()?))
 }
 
 /// Standard output as text, without the last line's end.

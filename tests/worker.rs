@@ -402,7 +402,7 @@ async fn a_wiped_worker_takes_its_address_over_at_once() {
 
 /// The supervisor that executes `process`: its parent.
 fn supervisor_of(process: Process) -> Process {
-    let parent = support::parent_of(process.pid).expect("it runs");
+    let (_, parent) = support::state_and_parent(process.pid).expect("it runs");
     Process::of(parent).expect("a driver's supervisor lives as long as it")
 }
 

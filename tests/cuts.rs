@@ -8,7 +8,7 @@ use vesta_client::proto::{self, ListRequest};
 use vesta_local::{Process, wait_for, wait_until};
 
 use crate::proxy::Proxies;
-use crate::support::{self, BOUND, FOR_EVER, Running, Submitted, options};
+use crate::support::{self, BOUND, FOR_EVER, Running, Submitted, options, until};
 
 const CUTS: usize = 200;
 
@@ -93,15 +93,28 @@ async fn a_worker_that_is_silent_or_reset_for_less_than_its_timeout_keeps_everyt
     // Heartbeats each second, and lost after 12 s.
     let (cluster, proxies) = behind_proxies(0.2).await;
     let (driver, process) = lasting(&cluster, true).await;
+    let gate = cluster.dir().join("gate");
+    let body = format!("{}\nsay ended\nexit 7", until(&gate));
+    let ends = cluster.submit(&cluster.driver_of("ends", 1, &body)).await;
+    cluster.running(&ends.id).await;
     let agent = cluster.workers[0].pid();
 
     proxies.hold();
+    std::fs::write(&gate, "").unwrap();
     let silent = |worker: &proto::Worker| worker.last_heard_ms.is_some_and(|ms| ms > 3_000);
     let seen = worker_that(&cluster, "silent for three heartbeats", silent).await;
     assert_eq!((seen.state.as_str(), seen.suspect), ("ALIVE", false));
     proxies.release();
     let heard = |worker: &proto::Worker| worker.last_heard_ms.is_some_and(|ms| ms < 1_000);
     worker_that(&cluster, "heard again", heard).await;
+    let over = cluster
+        .driver_that(&ends.id, "over", |driver| driver.ended)
+        .await;
+    assert_eq!(
+        (over.state.as_str(), over.exit_code, over.attempt),
+        ("FAILED", Some(7), 1),
+        "what ended meanwhile has its end"
+    );
 
     // Reset, and not let back in. That is told at once: much earlier than silence would.
     proxies.hold();
@@ -122,7 +135,7 @@ async fn a_worker_that_is_silent_or_reset_for_less_than_its_timeout_keeps_everyt
     );
     assert!(process.is_alive());
     assert_eq!(cluster.workers[0].pid(), agent);
-    cluster.assert_ran_once(&[driver, next]);
+    cluster.assert_ran_once(&[driver, ends, next]);
     cluster.finish().await;
 }
 

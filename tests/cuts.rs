@@ -66,6 +66,7 @@ async fn two_hundred_random_cuts_while_leaders_change_cost_no_worker_and_no_proc
         ended: true,
         consistent: true,
         limit: 0,
+        state_hash: false,
     };
     let workers = cluster.client().list_workers(every).await.unwrap().workers;
     let states: Vec<&str> = workers.iter().map(|worker| worker.state.as_str()).collect();
@@ -241,6 +242,7 @@ async fn worker_that(
         ended: true,
         consistent: true,
         limit: 0,
+        state_hash: false,
     };
     let client = cluster.client();
     let look = wait_for(format!("the worker to be {what}"), BOUND, async || {

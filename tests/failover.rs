@@ -441,6 +441,7 @@ async fn ended_drivers_answer_with_their_end_after_fail_overs() {
         ended: true,
         consistent: true,
         limit: 0,
+        ..ListRequest::default()
     };
     assert_eq!(
         cluster
@@ -620,6 +621,7 @@ async fn one_master_of_three_shows_what_it_has_says_how_old_it_is_and_takes_no_w
             ended: true,
             consistent: true,
             limit: 0,
+            ..ListRequest::default()
         };
         let drivers = cluster
             .client_of(leader)

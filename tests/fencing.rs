@@ -204,6 +204,7 @@ async fn masters_of_different_clusters_never_mix() {
             ended: true,
             consistent: true,
             limit: 0,
+            ..ListRequest::default()
         };
         let drivers = client.list_drivers(every).await.unwrap().drivers;
         let names: Vec<&str> = drivers.iter().map(|driver| driver.name.as_str()).collect();

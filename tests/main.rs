@@ -10,6 +10,7 @@ mod endpoints;
 mod failover;
 mod fencing;
 mod limits;
+mod members;
 mod observe;
 mod outbox;
 mod proxy;

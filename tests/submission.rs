@@ -56,6 +56,7 @@ async fn a_submission_whose_answer_is_lost_becomes_one_driver() {
         ended: true,
         consistent: true,
         limit: 0,
+        ..ListRequest::default()
     };
     assert_eq!(
         cluster

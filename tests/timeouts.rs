@@ -416,6 +416,7 @@ async fn every_worker(cluster: &Running) -> Vec<proto::Worker> {
         ended: true,
         consistent: true,
         limit: 0,
+        state_hash: false,
     };
     cluster
         .client()

@@ -476,6 +476,7 @@ async fn a_second_agent_on_a_directory_is_refused_and_the_first_goes_on() {
         ended: true,
         consistent: true,
         limit: 0,
+        ..ListRequest::default()
     };
     assert_eq!(
         cluster

@@ -8,6 +8,7 @@ mod exit;
 mod logging;
 mod output;
 mod progress;
+mod saved;
 mod show;
 mod units;
 
@@ -20,7 +21,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    app, completions, endpoint, failover, kill, list, logs, master, status, submit, worker,
+    app, cluster, completions, endpoint, failover, kill, list, logs, master, snapshot, status,
+    submit, worker,
 };
 use crate::exit::{EXIT_CODES, Failure};
 
@@ -45,6 +47,8 @@ enum Command {
     App(Box<app::App>),
     Endpoint(endpoint::EndpointCommand),
     Failover(failover::FailoverCommand),
+    Cluster(cluster::ClusterCommand),
+    Snapshot(snapshot::SnapshotCommand),
     Master(Box<master::Master>),
     Worker(Box<worker::Worker>),
     Completions(completions::Completions),
@@ -138,6 +142,8 @@ fn run(command: Command) -> Result<(), Failure> {
             Command::App(args) => app::run(*args).await,
             Command::Endpoint(args) => endpoint::run(args).await,
             Command::Failover(args) => failover::run(args).await,
+            Command::Cluster(args) => cluster::run(args).await,
+            Command::Snapshot(args) => snapshot::run(args).await,
             Command::Master(args) => master::run(*args).await,
             Command::Worker(args) => worker::run(*args).await,
             Command::Demo(args) => demo::run(args).await,

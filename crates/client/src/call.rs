@@ -92,12 +92,16 @@ where
             };
             let status = match timeout(left.min(options.attempt), send(channel)).await {
                 Ok(Ok(response)) => {
+                    pool.take(response.metadata());
                     pool.answered(&address);
                     return Ok(response.into_inner());
                 }
                 Ok(Err(status)) => status,
                 Err(_) => Status::deadline_exceeded("no answer in time"),
             };
+            if is_answer(&status) {
+                pool.take(status.metadata());
+            }
             match judge(&status) {
                 Verdict::Refused(reason) => {
                     pool.answered(&address);

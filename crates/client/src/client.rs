@@ -17,12 +17,6 @@ use crate::{ClientError, ClientOptions, MasterList, Refusal};
 /// How long other masters get to answer better than one that has no quorum.
 const BETTER_ANSWER: Duration = Duration::from_millis(500);
 
-/// How long a client lives before it asks who the members are: one that makes a single call does not.
-const MEMBERS_AFTER: Duration = Duration::from_millis(500);
-
-/// How long the masters get to say who they are; it goes on beside what the caller does.
-const MEMBERS_ANSWER: Duration = Duration::from_secs(2);
-
 /// A new key, for one write and every repetition of it.
 pub fn new_key() -> SubmissionKey {
     SubmissionKey::new(uuid::Uuid::now_v7()).expect("a UUID of version 7 was just made")
@@ -222,15 +216,67 @@ impl Client {
         list_endpoints(ListEndpointsRequest) -> ListEndpointsReply;
     }
 
+    /// Makes a master that waits to be joined a member, or gives a member other addresses. A reply that
+    /// is not `done` says how far it is: ask again.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; never `Unknown`: asking again is safe.
+    pub async fn add_master(
+        &self,
+        request: proto::AddMasterRequest,
+    ) -> Result<proto::ChangeMastersReply, ClientError> {
+        let send = |channel| {
+            let request = request.clone();
+            async move { stub(channel).add_master(request).await }
+        };
+        call(&self.pool, &self.options, Kind::Read, send).await
+    }
+
+    /// Takes a master out of the cluster. A reply that is not `done` says why: ask again.
+    ///
+    /// # Errors
+    /// As [`Client::add_master`].
+    pub async fn remove_master(
+        &self,
+        node_id: u64,
+    ) -> Result<proto::ChangeMastersReply, ClientError> {
+        let request = proto::RemoveMasterRequest { node_id };
+        let send = |channel| async move { stub(channel).remove_master(request).await };
+        call(&self.pool, &self.options, Kind::Read, send).await
+    }
+
+    /// Hands leadership to a master; to whichever is best for `None`. The one that leads then.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn transfer_leadership(&self, node_id: Option<u64>) -> Result<u64, ClientError> {
+        let node_id = node_id.unwrap_or_default();
+        let request = proto::TransferLeadershipRequest { node_id };
+        let send = |channel| async move { stub(channel).transfer_leadership(request).await };
+        let reply = call(&self.pool, &self.options, Kind::Read, send).await?;
+        Ok(reply.leader)
+    }
+
+    /// The whole state of one master: a head, then data in order.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; never `Unknown`. The stream itself can break.
+    pub async fn save_snapshot(
+        &self,
+        consistent: bool,
+    ) -> Result<tonic::Streaming<proto::SnapshotChunk>, ClientError> {
+        let request = proto::SaveSnapshotRequest { consistent };
+        let send = |channel| async move { stub(channel).save_snapshot(request).await };
+        call(&self.pool, &self.options, Kind::Read, send).await
+    }
+
     /// A write through whichever service of a master.
     pub(crate) async fn write<T, S, F>(&self, key: SubmissionKey, send: S) -> Result<T, ClientError>
     where
         S: Fn(Channel) -> F,
         F: Future<Output = Result<tonic::Response<T>, tonic::Status>>,
     {
-        let answer = call(&self.pool, &self.options, Kind::Write(key), send).await?;
-        self.learn_members();
-        Ok(answer)
+        call(&self.pool, &self.options, Kind::Write(key), send).await
     }
 
     async fn read<T, S, F>(&self, send: S) -> Result<T, ClientError>
@@ -240,7 +286,6 @@ impl Client {
         F: Future<Output = Result<tonic::Response<T>, tonic::Status>>,
     {
         let answer = call(&self.pool, &self.options, Kind::Read, &send).await?;
-        self.learn_members();
         if answer.is_stale() {
             Ok(self.better(answer, send).await)
         } else {
@@ -282,41 +327,6 @@ impl Client {
         // Out of time: the best so far is the answer.
         let _ = tokio::time::timeout(BETTER_ANSWER, ask).await;
         best
-    }
-
-    /// Asks, beside what the caller does, who the members are now, so that one address that works is
-    /// enough even after all others have changed.
-    fn learn_members(&self) {
-        if !self.pool.wants_members() {
-            return;
-        }
-        let client = self.clone();
-        tokio::spawn(async move {
-            tokio::time::sleep(MEMBERS_AFTER).await;
-            let options = ClientOptions {
-                deadline: MEMBERS_ANSWER,
-                ..client.options.clone()
-            };
-            let send = |channel| async move {
-                stub(channel)
-                    .list_masters(proto::ListRequest::default())
-                    .await
-            };
-            let answer: Result<proto::ListMastersReply, _> =
-                call(&client.pool, &options, Kind::Read, send).await;
-            match answer {
-                Ok(reply) => {
-                    let members = reply
-                        .masters
-                        .into_iter()
-                        .map(|master| master.client_address);
-                    client
-                        .pool
-                        .learn(members.filter(|address| !address.is_empty()).collect());
-                }
-                Err(error) => tracing::debug!(%error, "the masters did not say who they are"),
-            }
-        });
     }
 }
 

@@ -2,16 +2,17 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use tonic::metadata::MetadataMap;
 use tonic::transport::{Channel, Endpoint};
 use vesta_types::limits::MESSAGE_BYTES_MAX;
 
 use crate::options::ClientOptions;
 use crate::{ClientError, MasterList, Refusal};
 
-/// The member list is asked for again when it is older than this and somebody calls.
-const MEMBERS_AGE: Duration = Duration::from_secs(30);
+/// Most members that are taken from an answer: more than any cluster has.
+const MEMBERS_MAX: usize = 32;
 
 /// HTTP/2 pings, idle connections included, and how long their answer may take: finds a master that
 /// is paused or vanished without closing.
@@ -27,7 +28,6 @@ pub(crate) struct Pool {
 #[derive(Debug, Default)]
 struct State {
     members: Vec<String>,
-    asked_members: Option<Instant>,
     /// Who answered last.
     preferred: Option<String>,
     channels: HashMap<String, Channel>,
@@ -79,16 +79,14 @@ impl Pool {
         }
     }
 
-    /// Whether it is time to ask who the members are; true once, then not until the list is old.
-    pub(crate) fn wants_members(&self) -> bool {
-        let mut state = self.lock();
-        let wants = state
-            .asked_members
-            .is_none_or(|asked| asked.elapsed() > MEMBERS_AGE);
-        if wants {
-            state.asked_members = Some(Instant::now());
-        }
-        wants
+    /// Takes what an answer says of the members, if it does.
+    pub(crate) fn take(&self, metadata: &MetadataMap) {
+        let named = metadata.get(vesta_proto::MEMBERS);
+        let Some(named) = named.and_then(|named| named.to_str().ok()) else {
+            return;
+        };
+        let members = named.split(',').map(str::trim).filter(|it| !it.is_empty());
+        self.learn(members.take(MEMBERS_MAX).map(str::to_owned).collect());
     }
 
     /// Takes the members as a master named them. Channels to others are closed.
@@ -97,6 +95,9 @@ impl Pool {
             return;
         }
         let mut state = self.lock();
+        if state.members == members {
+            return;
+        }
         let known =
             |address: &String| members.contains(address) || self.configured.contains(address);
         state.channels.retain(|address, _| known(address));
@@ -171,9 +172,13 @@ mod tests {
     }
 
     #[test]
-    fn members_are_asked_for_once_and_not_at_every_call() {
+    fn every_answer_may_name_the_members() {
         let pool = pool();
-        assert!(pool.wants_members());
-        assert!(!pool.wants_members());
+        let mut metadata = MetadataMap::new();
+        pool.take(&metadata);
+        assert_eq!(pool.candidates(), ["a:7700", "b:7700"]);
+        metadata.insert(vesta_proto::MEMBERS, "c:7700, d:7700,".parse().unwrap());
+        pool.take(&metadata);
+        assert_eq!(pool.candidates(), ["c:7700", "d:7700", "a:7700", "b:7700"]);
     }
 }

@@ -43,6 +43,8 @@ pub struct Config {
     pub election_max: Duration,
     /// A snapshot is taken after this many entries, at least 1.
     pub snapshot_every: u64,
+    /// The highest version of commands that this node's state machine applies, for who asks.
+    pub speaks: u32,
 }
 
 impl Config {

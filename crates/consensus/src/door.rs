@@ -6,7 +6,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use openraft::Instant as _;
 use openraft::async_runtime::watch::WatchReceiver;
 use tonic::Status;
 use uuid::Uuid;
@@ -18,6 +20,7 @@ use crate::complaints::Complaints;
 use crate::config::Peer;
 use crate::failure::Failure;
 use crate::me::{LateMetrics, Me};
+use crate::status::{self, Role};
 
 /// Checks the header of every call.
 pub(crate) struct Door {
@@ -28,6 +31,10 @@ pub(crate) struct Door {
     pub(crate) peers: Vec<Peer>,
     /// Started with `form`.
     pub(crate) form: bool,
+    /// The version of commands that is told to who asks.
+    pub(crate) speaks: u32,
+    /// How old the word of a quorum may be that still counts.
+    pub(crate) lease: Duration,
     pub(crate) failure: Failure,
     pub(crate) complaints: Complaints,
     pub(crate) closed: AtomicBool,
@@ -37,6 +44,29 @@ impl Door {
     /// Whether this node would take part in forming a cluster now.
     pub(crate) fn is_forming(&self) -> bool {
         self.form && self.me.cluster().is_none()
+    }
+
+    /// Whether this node can say that the asker was removed from the cluster: it leads by a quorum's
+    /// word of just now, and the membership that it knows to be committed does not hold the asker.
+    pub(crate) fn has_removed(&self, asker: &wire::ProbeRequest) -> bool {
+        let Some(metrics) = self
+            .metrics
+            .get()
+            .map(|metrics| metrics.borrow_watched().clone())
+        else {
+            return false;
+        };
+        let ours = self.me.cluster().map(|id| id.as_bytes().to_vec());
+        let acked = metrics.last_quorum_acked;
+        let leads = status::role(&metrics) == Role::Leader
+            && (status::is_sole_voter(&metrics)
+                || acked.is_some_and(|at| at.into_inner().elapsed() < self.lease));
+        let membership = &metrics.membership_config;
+        let is_member = membership
+            .get_node(&asker.node_id)
+            .is_some_and(|known| known.directory.as_bytes()[..] == asker.directory[..]);
+        let is_committed = *membership.log_id() <= metrics.local_committed;
+        ours.is_some_and(|ours| ours == asker.cluster_id) && leads && is_committed && !is_member
     }
 
     /// After this every call is refused.
@@ -211,6 +241,8 @@ mod tests {
             metrics: late,
             peers: vec![peer(1), peer(2)],
             form,
+            speaks: 1,
+            lease: Duration::from_secs(1),
             failure: Failure::new(),
             complaints: Complaints::default(),
             closed: AtomicBool::new(false),

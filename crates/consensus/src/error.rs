@@ -105,6 +105,28 @@ pub enum MembershipError {
     /// The change is not possible as asked.
     #[error("{0}")]
     Refused(String),
+    /// The newcomer does not answer, and nothing was done: it may be starting.
+    #[error(
+        "{0}: start it first, on an empty directory and without --form; the second address is its Raft port"
+    )]
+    Unreachable(String),
+    /// A new member receives the log and has not got all of it yet: it does not vote before it has.
+    /// Asking again goes on waiting.
+    #[error("node {node_id} has the log up to {} of {target}", .matched.unwrap_or(0))]
+    CatchingUp {
+        /// Who.
+        node_id: u64,
+        /// Up to where it is known to have the log.
+        matched: Option<u64>,
+        /// Up to where it has to.
+        target: u64,
+    },
+    /// It leads and was to be removed: it has handed over, and the next leader removes it when asked.
+    #[error("leadership was handed over to node {to}")]
+    HandedOver {
+        /// To whom.
+        to: u64,
+    },
     /// The change was begun, and whether it will be completed is not known: look at the members.
     #[error("the outcome is not known: {0}")]
     Unknown(String),

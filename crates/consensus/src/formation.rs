@@ -19,6 +19,7 @@ use crate::codec;
 use crate::config::Peer;
 use crate::door::Door;
 use crate::limits::{FORMING_PAUSE, PROBE_TIMEOUT};
+use crate::me::Me;
 use crate::network;
 use crate::types::{Member, Raft};
 
@@ -72,7 +73,7 @@ async fn everybody(door: &Door) -> Result<BTreeMap<u64, Member>, String> {
         if peer.node_id == door.me.node_id {
             return Ok((peer.node_id, member(peer, door.me.directory)));
         }
-        let reply = probe(door.me.node_id, peer).await?;
+        let reply = probe(&door.me, peer).await?;
         check(door, peer, &reply)
             .map(|directory| (peer.node_id, member(peer, directory)))
             .map_err(|reason| format!("node {} at {}: {reason}", peer.node_id, peer.raft_addr))
@@ -90,10 +91,16 @@ fn member(peer: &Peer, directory: Uuid) -> Member {
 
 /// Asks one master who it is. A connection of its own: until a cluster exists there is no link to
 /// it.
-pub(crate) async fn probe(node_id: u64, peer: &Peer) -> Result<wire::ProbeReply, String> {
+pub(crate) async fn probe(me: &Me, peer: &Peer) -> Result<wire::ProbeReply, String> {
     let at = format!("node {} at {}", peer.node_id, peer.raft_addr);
     let mut client = network::client(&peer.raft_addr)?;
-    match timeout(PROBE_TIMEOUT, client.probe(wire::ProbeRequest { node_id })).await {
+    let cluster_id = me.cluster().map(|id| id.as_bytes().to_vec());
+    let request = wire::ProbeRequest {
+        node_id: me.node_id,
+        directory: me.directory.as_bytes().to_vec(),
+        cluster_id: cluster_id.unwrap_or_default(),
+    };
+    match timeout(PROBE_TIMEOUT, client.probe(request)).await {
         Ok(Ok(reply)) => Ok(reply.into_inner()),
         Ok(Err(status)) => Err(format!("{at} does not answer: {}", status.message())),
         Err(_) => Err(format!("{at} does not answer")),

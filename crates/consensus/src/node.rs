@@ -18,6 +18,7 @@ use crate::failure::Failure;
 use crate::limits::{COMMAND_BYTES_MAX, PROPOSE_TIMEOUT};
 use crate::machine::StateMachine;
 use crate::network::Shared;
+use crate::removal::Removal;
 use crate::start::{self, Parts, Running};
 use crate::status::{self, Role, Status};
 use crate::types::{Command, Member, Metrics, MetricsWatch, Raft, TypeConfig};
@@ -43,11 +44,13 @@ struct Inner {
     metrics: MetricsWatch,
     status: watch::Receiver<Status>,
     network: Arc<Shared>,
+    removal: Removal,
     failure: Failure,
     syncs: Histogram,
     heartbeat: Duration,
     election_min: Duration,
     election_max: Duration,
+    speaks: u32,
     running: Mutex<Running>,
 }
 
@@ -64,12 +67,14 @@ impl Node {
     pub async fn start<M: StateMachine>(config: Config, machine: M) -> Result<Node, StartError> {
         let (heartbeat, election_min, election_max) =
             (config.heartbeat, config.election_min, config.election_max);
+        let speaks = config.speaks;
         let (parts, running) = start::start(config, Box::new(machine)).await?;
         let Parts {
             raft,
             metrics,
             status,
             network,
+            removal,
             failure,
             syncs,
         } = parts;
@@ -79,11 +84,13 @@ impl Node {
             metrics,
             status,
             network,
+            removal,
             failure,
             syncs,
             heartbeat,
             election_min,
             election_max,
+            speaks,
             running,
         });
         Ok(Node { inner })
@@ -196,6 +203,40 @@ impl Node {
         }
     }
 
+    /// Hands leadership to this voter, if it is one that may get it; see [`Node::hand_over`]. Returns
+    /// whether it leads then.
+    pub async fn hand_over_to(&self, node_id: u64, deadline: Duration) -> bool {
+        let until = Instant::now() + deadline;
+        let mut changes = self.watch();
+        loop {
+            let metrics = self.metrics();
+            if status::role(&metrics) != Role::Leader {
+                return false;
+            }
+            if candidates(&metrics, self.inner.election_min).any(|(_, able)| able == node_id) {
+                break;
+            }
+            if tokio::time::timeout_at(until, changes.changed())
+                .await
+                .is_err()
+            {
+                return false;
+            }
+        }
+        if self
+            .inner
+            .raft
+            .trigger()
+            .transfer_leader(node_id)
+            .await
+            .is_err()
+        {
+            return false;
+        }
+        let taken = changes.wait_for(|status| status.leader == Some(node_id));
+        matches!(tokio::time::timeout_at(until, taken).await, Ok(Ok(_)))
+    }
+
     async fn successor(&self, until: Instant) -> Option<u64> {
         let mut changes = self.watch();
         loop {
@@ -235,6 +276,12 @@ impl Node {
         self.inner.failure.wait().await
     }
 
+    /// Resolves when the leader has said that this node is no member any more, with a text for
+    /// people: it then has no part in the cluster, and its data directory is of no more use.
+    pub async fn removed(&self) -> String {
+        self.inner.removal.wait().await
+    }
+
     /// When this node last heard a leader that it followed; `None` if never.
     pub fn leader_heard(&self) -> Option<tokio::time::Instant> {
         self.inner.network.me.leader_heard()
@@ -256,6 +303,14 @@ impl Node {
 
     pub(crate) fn network(&self) -> &Shared {
         &self.inner.network
+    }
+
+    pub(crate) fn speaks(&self) -> u32 {
+        self.inner.speaks
+    }
+
+    pub(crate) fn patience(&self) -> Duration {
+        self.inner.election_max
     }
 
     pub(crate) fn retry_pause(&self) -> Duration {
@@ -294,16 +349,30 @@ pub(crate) fn hint(forward: ForwardToLeader<TypeConfig>) -> Option<Peer> {
 }
 
 fn successor(metrics: &Metrics, patience: Duration) -> Option<u64> {
-    let (matched, heard) = (metrics.replication.as_ref()?, metrics.heartbeat.as_ref()?);
-    let was_heard = |node_id: &u64| {
-        let last = heard.get(node_id).copied().flatten();
-        last.is_some_and(|at| at.elapsed() < patience)
-    };
+    candidates(metrics, patience)
+        .max_by_key(|(matched, node_id)| (*matched, std::cmp::Reverse(*node_id)))
+        .map(|(_, node_id)| node_id)
+}
+
+/// The voters that could lead at once, with how far they have the log: heard of just now, and with
+/// all that is committed.
+fn candidates(metrics: &Metrics, patience: Duration) -> impl Iterator<Item = (u64, u64)> {
     let voters = metrics.membership_config.membership().voter_ids();
     voters
-        .filter(|node_id| *node_id != metrics.id && was_heard(node_id))
-        .filter_map(|node_id| Some((matched.get(&node_id).copied().flatten()?, node_id)))
+        .filter(move |id| *id != metrics.id && was_heard(metrics, *id, patience))
+        .filter_map(|id| {
+            Some((
+                metrics.replication.as_ref()?.get(&id).copied().flatten()?,
+                id,
+            ))
+        })
         .filter(|(matched, _)| Some(*matched) >= metrics.local_committed)
-        .max_by_key(|(matched, node_id)| (matched.index, std::cmp::Reverse(*node_id)))
-        .map(|(_, node_id)| node_id)
+        .map(|(matched, id)| (matched.index, id))
+}
+
+/// Whether this leader was answered by a node within `patience`.
+pub(crate) fn was_heard(metrics: &Metrics, node_id: u64, patience: Duration) -> bool {
+    let heard = metrics.heartbeat.as_ref();
+    let last = heard.and_then(|heard| heard.get(&node_id).copied().flatten());
+    last.is_some_and(|at| at.elapsed() < patience)
 }

@@ -58,9 +58,10 @@ fn vote_reply(reply: &VoteResponse<TypeConfig>) -> Response<wire::VoteReply> {
 impl wire::raft_server::Raft for Service {
     async fn probe(
         &self,
-        _request: Request<wire::ProbeRequest>,
+        request: Request<wire::ProbeRequest>,
     ) -> Result<Response<wire::ProbeReply>, Status> {
         let me = &self.door.me;
+        let request = request.into_inner();
         Ok(Response::new(wire::ProbeReply {
             node_id: me.node_id,
             directory: me.directory.as_bytes().to_vec(),
@@ -70,6 +71,8 @@ impl wire::raft_server::Raft for Service {
                 .unwrap_or_default(),
             forming: self.door.is_forming(),
             peers: self.door.peers.iter().map(codec::peer_to_wire).collect(),
+            asker_is_removed: self.door.has_removed(&request),
+            speaks: self.door.speaks,
         }))
     }
 

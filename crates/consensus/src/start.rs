@@ -28,6 +28,7 @@ use crate::log_store::LogStore;
 use crate::machine::StateMachine;
 use crate::me::{LateMetrics, Me};
 use crate::network::{Links, Network, Quiet, Shared, WINDOW_BYTES};
+use crate::removal::Removal;
 use crate::service::Service;
 use crate::status::{Role, Status};
 use crate::types::{MetricsWatch, Raft};
@@ -38,6 +39,7 @@ pub(crate) struct Parts {
     pub(crate) metrics: MetricsWatch,
     pub(crate) status: watch::Receiver<Status>,
     pub(crate) network: Arc<Shared>,
+    pub(crate) removal: Removal,
     pub(crate) failure: Failure,
     pub(crate) syncs: Histogram,
 }
@@ -113,6 +115,7 @@ async fn open(config: Config, machine: Box<dyn StateMachine>) -> Result<Opened, 
     let late = LateMetrics::new(OnceLock::new());
     let network = Arc::new(Shared {
         me: me.clone(),
+        metrics: late.clone(),
         links: Links::default(),
         quiet: Quiet::new(
             late.clone(),
@@ -142,6 +145,8 @@ async fn open(config: Config, machine: Box<dyn StateMachine>) -> Result<Opened, 
         metrics: late,
         peers: config.sorted_peers(),
         form: config.form,
+        speaks: config.speaks,
+        lease: config.election_max,
         failure: failure.clone(),
         complaints: Complaints::default(),
         closed: AtomicBool::new(false),
@@ -160,11 +165,14 @@ async fn open(config: Config, machine: Box<dyn StateMachine>) -> Result<Opened, 
             "raft.wait: an empty data directory, waiting to be joined"
         );
     }
+    let removal = Removal::default();
+    tokio::spawn(removal.clone().watch(door.clone(), config.election_max));
     let parts = Parts {
         raft,
         metrics,
         status,
         network,
+        removal,
         failure,
         syncs,
     };

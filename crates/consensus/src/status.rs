@@ -59,6 +59,8 @@ pub struct Status {
     pub applied: u64,
     /// Up to where its newest snapshot reaches; 0 if there is none.
     pub snapshot_index: u64,
+    /// Up to where its log was deleted, for a snapshot covers that; 0 if nothing was.
+    pub purged: u64,
     /// When the newest message was *sent* that a quorum has acknowledged. `None` unless it leads,
     /// and for a sole voter.
     pub last_quorum_ack: Option<Instant>,
@@ -98,6 +100,7 @@ impl Status {
             committed: index(&metrics.local_committed),
             applied: index(&metrics.last_applied),
             snapshot_index: index(&metrics.snapshot),
+            purged: index(&metrics.purged),
             last_quorum_ack: match role {
                 Role::Leader => metrics
                     .last_quorum_acked

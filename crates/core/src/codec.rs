@@ -8,12 +8,11 @@ use serde::de::DeserializeOwned;
 
 /// Bytes that are not what they should be.
 #[derive(Debug, thiserror::Error)]
-#[error("{bytes} bytes are not a {what} of this version: {source}")]
+#[error("{bytes} bytes are not a {what} of this version: {why}")]
 pub struct CodecError {
     what: &'static str,
     bytes: usize,
-    #[source]
-    source: rmp_serde::decode::Error,
+    why: String,
 }
 
 /// FNV-1a, 64 bits: stable over versions of the compiler, unlike the standard hasher. It tells
@@ -35,9 +34,59 @@ pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
 /// # Errors
 /// When they are not a `T` of this version; `what` names it in the message.
 pub fn decode<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T, CodecError> {
-    rmp_serde::from_slice(bytes).map_err(|source| CodecError {
+    let wrong = |why| CodecError {
         what,
         bytes: bytes.len(),
-        source,
-    })
+        why,
+    };
+    let mut unknown = None;
+    let mut reader = rmp_serde::Deserializer::new(bytes);
+    // Everywhere, in types that know nothing of this codec, too.
+    let value = serde_ignored::deserialize(&mut reader, |path| {
+        unknown.get_or_insert_with(|| path.to_string());
+    });
+    let value = value.map_err(|error| wrong(error.to_string()))?;
+    match unknown {
+        Some(field) => Err(wrong(format!("the field {field} is unknown"))),
+        None if !reader.get_ref().is_empty() => {
+            let more = reader.get_ref().len();
+            Err(wrong(format!("{more} bytes more than that")))
+        }
+        None => Ok(value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[derive(Serialize, serde::Deserialize, Debug, PartialEq)]
+    struct Inner {
+        known: u32,
+    }
+
+    fn inner(text: &[(&str, u32)]) -> Vec<u8> {
+        encode(&BTreeMap::from([("a", BTreeMap::from_iter(text.to_vec()))]))
+    }
+
+    fn read(bytes: &[u8]) -> Result<BTreeMap<String, Inner>, String> {
+        decode("test", bytes).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_field_that_is_not_known_is_an_error_wherever_it_stands() {
+        assert!(read(&inner(&[("known", 1)])).is_ok());
+        let error = read(&inner(&[("known", 1), ("newer", 2)])).unwrap_err();
+        assert!(error.contains("a.newer is unknown"), "{error}");
+    }
+
+    #[test]
+    fn bytes_that_are_cut_or_go_on_are_an_error() {
+        let bytes = inner(&[("known", 1)]);
+        assert!(read(&bytes[..bytes.len() - 1]).is_err());
+        let error = read(&[bytes, vec![0]].concat()).unwrap_err();
+        assert!(error.contains("1 bytes more"), "{error}");
+    }
 }

@@ -104,6 +104,22 @@ pub enum Command {
         /// Which.
         apps: Vec<AppId>,
     },
+    /// A master is, or is about to become, a member: its node id belongs to its data directory for good.
+    NoteMaster {
+        /// Decided under.
+        epoch: Epoch,
+        /// Its node id.
+        node: u64,
+        /// The uuid of its data directory.
+        directory: uuid::Uuid,
+    },
+    /// From here on `apply` follows the rules of this version: every member speaks it.
+    RaiseVersion {
+        /// Decided under.
+        epoch: Epoch,
+        /// The version.
+        version: u32,
+    },
     /// A client's write.
     Client {
         /// The client's key: same key, same answer.

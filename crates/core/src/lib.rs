@@ -22,6 +22,7 @@ pub mod orders;
 pub mod plan;
 pub mod reply;
 pub mod state;
+pub mod version;
 
 pub use command::{Command, Entry, Placement, Request};
 pub use failover::{FailoverReport, Outcome};

@@ -28,7 +28,7 @@ pub struct Orders<'a> {
 /// worker may be told (this master leads, the worker has answered it) is for the caller to know.
 pub fn for_worker<'a>(state: &'a ClusterState, worker: &WorkerId) -> Orders<'a> {
     let mut orders = Orders::default();
-    let (Some(worker), Some(cluster)) = (state.workers.get(worker), state.cluster) else {
+    let Some(worker) = state.workers.get(worker) else {
         return orders;
     };
     orders.stop.extend(worker.stopping.keys().cloned());
@@ -36,7 +36,9 @@ pub fn for_worker<'a>(state: &'a ClusterState, worker: &WorkerId) -> Orders<'a> 
         let Some(driver) = state.drivers.get(id) else {
             continue;
         };
-        let instance = InstanceId::driver(cluster, id.clone(), driver.attempt);
+        let Some(instance) = state.driver_instance(driver) else {
+            continue;
+        };
         if driver.kill_requested {
             orders.stop.push(instance);
         } else {
@@ -50,7 +52,9 @@ pub fn for_worker<'a>(state: &'a ClusterState, worker: &WorkerId) -> Orders<'a> 
         let Some(executor) = app.executors.get(&id.number) else {
             continue;
         };
-        let instance = InstanceId::executor(cluster, id.app.clone(), id.number);
+        let Some(instance) = state.executor_instance(app, id.number) else {
+            continue;
+        };
         if executor.kill_requested {
             orders.stop.push(instance);
         } else {

@@ -20,7 +20,7 @@ const WORKER_GRACE: Duration = Duration::from_secs(20);
 /// How long a master may take to hand over and end.
 const MASTER_GRACE: Duration = Duration::from_secs(5);
 
-/// Workers that can be added later.
+/// Ports for workers and masters that are added later.
 const SPARE: usize = 16;
 
 /// A cluster of real processes on loopback. Dropping it kills them, and all that its workers launched.
@@ -99,6 +99,42 @@ impl Cluster {
         Ok(())
     }
 
+    /// Adds one more master, not started yet: it will wait to be joined. Returns its index in `masters`,
+    /// and itself as `ID=CLIENTS/RAFT`.
+    ///
+    /// # Errors
+    /// When no port is left, or its configuration can't be written.
+    pub fn add_master(&mut self) -> Result<(usize, String), LocalError> {
+        let at = self.masters.len();
+        let listen = self.address()?;
+        let node = self.node(Role::Master, at + 1, listen);
+        self.masters.push(node);
+        self.configure_alone(at).map(|named| (at, named))
+    }
+
+    /// Gives the master at `at`, which must not run, new addresses and no list of peers. Returns itself
+    /// as `ID=CLIENTS/RAFT`.
+    ///
+    /// # Errors
+    /// As [`Cluster::add_master`].
+    pub fn move_master(&mut self, at: usize) -> Result<String, LocalError> {
+        let listen = self.address()?;
+        self.masters[at].move_to(listen);
+        self.configure_alone(at)
+    }
+
+    /// Lets the master at `at` forget the list of peers that it was to form a cluster with: on an empty
+    /// directory it waits to be joined from now on. Returns itself as `ID=CLIENTS/RAFT`.
+    ///
+    /// # Errors
+    /// As [`Cluster::add_master`].
+    pub fn configure_alone(&mut self, at: usize) -> Result<String, LocalError> {
+        let raft = self.address()?;
+        let node = &self.masters[at];
+        write(&node.config(), &self.master_settings(node, raft, &[]))?;
+        Ok(format!("{}={}/{raft}", node.number(), node.address()))
+    }
+
     /// Adds one more worker, not started yet; returns its index in `workers`.
     ///
     /// # Errors
@@ -130,8 +166,10 @@ impl Cluster {
         set("data_dir", path(&node.dir()));
         set("listen", node.address().to_string().into());
         set("raft_listen", raft.to_string().into());
-        set("peers", peers.to_vec().into());
-        set("form", true.into());
+        if !peers.is_empty() {
+            set("peers", peers.to_vec().into());
+            set("form", true.into());
+        }
         set("heartbeat_ms", millis(options.heartbeat));
         set("election_min_ms", millis(options.election.0));
         set("election_max_ms", millis(options.election.1));

@@ -83,6 +83,11 @@ impl Node {
         format!("{}-{}", self.role.as_str(), self.number)
     }
 
+    /// Where it will listen from its next start on.
+    pub(crate) fn move_to(&mut self, address: SocketAddr) {
+        self.address = address;
+    }
+
     /// Its number, from 1.
     pub fn number(&self) -> usize {
         self.number

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, mpsc};
+use tonic::codegen::http::HeaderValue;
 use vesta_consensus::{Node, Role};
 use vesta_types::{ClusterId, RecoveryState, WorkerId};
 
@@ -40,6 +41,8 @@ pub struct Context {
     pub meters: Meters,
     /// When the leadership's loop last went round.
     pub pulse: Pulse,
+    /// The masters' addresses as every answer names them; see [`vesta_proto::MEMBERS`].
+    pub named: Mutex<Option<HeaderValue>>,
 }
 
 /// When something last happened.
@@ -124,8 +127,35 @@ impl Context {
         ))
     }
 
-    /// Client addresses of all masters, by node id.
+    /// Names the masters in every answer from now on.
+    pub fn name(&self, members: &[(u64, String)]) {
+        let addresses: Vec<&str> = members
+            .iter()
+            .map(|(_, address)| address.as_str())
+            .collect();
+        let named = HeaderValue::from_str(&addresses.join(",")).ok();
+        *self
+            .named
+            .lock()
+            .expect("nothing panics while it holds this lock") =
+            named.filter(|named| !named.is_empty());
+    }
+
+    /// What every answer carries.
+    pub fn named(&self) -> Option<HeaderValue> {
+        let named = self.named.lock();
+        named
+            .expect("nothing panics while it holds this lock")
+            .clone()
+    }
+
+    /// Client addresses of all masters, by node id; none while this master neither leads nor hears a
+    /// leader. It may have been removed then, and what it knows of the others be old.
     pub fn members(&self) -> Vec<(u64, String)> {
+        let current = self.is_leader() || self.node.status().leader.is_some();
+        if !current {
+            return Vec::new();
+        }
         let members = self.node.status().members;
         members
             .into_iter()

@@ -388,6 +388,7 @@ impl Lead {
         if self.announced.as_ref() == Some(&now) {
             return;
         }
+        self.context.name(&now.members);
         let before = self.announced.replace(now);
         if before.and_then(|before| before.leader) != status.leader {
             match status.leader {

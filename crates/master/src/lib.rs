@@ -19,6 +19,13 @@ mod run;
 pub mod services;
 pub mod sessions;
 mod time;
+mod upkeep;
 
 pub use config::Config;
+
+/// The highest version of the replicated rules that this master can follow.
+pub fn speaks() -> u32 {
+    failpoints::number_of(failpoints::SPEAKS).unwrap_or(vesta_core::version::LATEST)
+}
+
 pub use run::{RunError, run};

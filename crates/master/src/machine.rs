@@ -4,7 +4,7 @@ use std::sync::{Arc, RwLock, RwLockReadGuard};
 
 use tokio::sync::watch;
 use vesta_consensus::StateMachine;
-use vesta_core::{ClusterState, Entry, codec};
+use vesta_core::{ClusterState, Entry, codec, version};
 
 /// The applied state, shared by everything that reads it.
 pub struct Shared {
@@ -42,6 +42,8 @@ impl StateMachine for Machine {
     fn apply(&mut self, index: u64, _term: u64, command: &[u8]) -> Result<Vec<u8>, String> {
         let entry: Entry = codec::decode("log entry", command)
             .map_err(|error| format!("entry {index} can't be applied: {error}"))?;
+        version::check_entry(&entry, crate::speaks())
+            .map_err(|error| format!("entry {index} can't be applied: {error}"))?;
         let mut state = self
             .0
             .state
@@ -63,6 +65,8 @@ impl StateMachine for Machine {
     fn restore(&mut self, index: u64, snapshot: &[u8]) -> Result<(), String> {
         let restored: ClusterState = codec::decode("snapshot", snapshot)
             .map_err(|error| format!("the snapshot at {index} can't be read: {error}"))?;
+        version::check_state(&restored, crate::speaks())
+            .map_err(|error| format!("the snapshot at {index} can't be used: {error}"))?;
         *self
             .0
             .state

@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot};
+use tonic::body::Body;
+use tonic::codegen::http::Response;
 use tonic::transport::Server;
+use tower::util::MapResponseLayer;
 use vesta_consensus::Node;
 use vesta_types::limits::{CONNECTIONS_MAX, STREAMS_PER_CONNECTION_MAX, WRITES_MAX};
 
@@ -22,6 +25,7 @@ use crate::proposer::Proposer;
 use crate::reads::Currency;
 use crate::services;
 use crate::sessions::Sessions;
+use crate::upkeep;
 
 /// Inputs that wait for the leadership's loop.
 const EVENTS: usize = 4_096;
@@ -50,6 +54,9 @@ pub enum RunError {
     /// The node can't go on: its disk failed, or an entry is unknown to this version.
     #[error("the master has to stop: {0}")]
     Fatal(String),
+    /// The leader has said that this master is no member any more.
+    #[error("the master ends: {0}")]
+    Removed(String),
 }
 
 /// Runs a master until `shutdown`, then hands leadership over and stops.
@@ -76,6 +83,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
         shown: Mutex::new(Shown::default()),
         meters: Meters::new(),
         pulse: Pulse::default(),
+        named: Mutex::default(),
         config,
     });
     let leading = tokio::spawn(lead::run(Arc::clone(&context), inputs));
@@ -86,6 +94,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
         let page = Arc::new(Page(Arc::clone(&context)));
         tokio::spawn(vesta_observe::serve(listener, page))
     });
+    let upkeep = tokio::spawn(upkeep::run(Arc::clone(&context)));
     let outcome = tokio::select! {
         () = shutdown => {
             if let Some(successor) = node.hand_over(HAND_OVER).await {
@@ -94,11 +103,13 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
             Ok(())
         }
         why = node.fatal() => Err(RunError::Fatal(why)),
+        why = node.removed() => Err(RunError::Removed(why)),
     };
     warning.abort();
     if let Some(observing) = observing {
         observing.abort();
     }
+    upkeep.abort();
     leading.abort();
     drop(stop_serving);
     server.abort();
@@ -112,7 +123,15 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, RunError> {
 }
 
 async fn serve(context: Arc<Context>, listener: TcpListener, stopped: oneshot::Receiver<()>) {
+    let naming = Arc::clone(&context);
+    let name = move |mut response: Response<Body>| {
+        if let Some(named) = naming.named() {
+            response.headers_mut().insert(vesta_proto::MEMBERS, named);
+        }
+        response
+    };
     let served = Server::builder()
+        .layer(MapResponseLayer::new(name))
         .http2_keepalive_interval(Some(Duration::from_secs(10)))
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
         .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)

@@ -90,6 +90,7 @@ impl Masters {
                 election_min: Duration::from_millis(500),
                 election_max: Duration::from_millis(1000),
                 snapshot_every: 10_000,
+                speaks: 1,
             },
             listen: address(&own.client_addr),
             metrics_listen: None,

@@ -25,6 +25,41 @@ pub fn key(text: &str) -> Result<SubmissionKey, ConvertError> {
     })
 }
 
+/// A master's node id.
+///
+/// # Errors
+/// When it is 0.
+pub fn node_id(id: u64) -> Result<u64, ConvertError> {
+    if id > 0 {
+        return Ok(id);
+    }
+    Err(ConvertError::value(
+        "node_id",
+        id,
+        "a whole number from 1".to_owned(),
+    ))
+}
+
+/// An address that others dial, `host:port`.
+///
+/// # Errors
+/// When it is not one.
+pub fn address(field: &'static str, text: String) -> Result<String, ConvertError> {
+    let parts = text.rsplit_once(':').filter(|(host, port)| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-._[]:".contains(c);
+        let port: Option<u16> = port.parse().ok();
+        !host.is_empty() && host.chars().all(plain) && port.is_some_and(|port| port > 0)
+    });
+    if parts.is_some() && text.len() <= NAME_BYTES_MAX {
+        return Ok(text);
+    }
+    Err(ConvertError::text(
+        field,
+        &text,
+        "host:port, as in m1.example.org:7700",
+    ))
+}
+
 /// A driver id.
 ///
 /// # Errors

@@ -36,3 +36,7 @@ pub mod error;
 pub mod worker_convert;
 
 pub use error::ConvertError;
+
+/// Metadata key of every answer of a master that hears a leader: the client addresses of all masters,
+/// separated by commas. So one address that works is enough, however the others have changed.
+pub const MEMBERS: &str = "vesta-members";

@@ -50,7 +50,7 @@ pub async fn run(
     let request = ListRequest {
         consistent,
         limit: args.last,
-        ended: false,
+        ..ListRequest::default()
     };
     let reply = client.list_failovers(request).await?;
     output::warn_if_stale(reply.read.as_ref());

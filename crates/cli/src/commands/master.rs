@@ -73,6 +73,7 @@ fn launched(config: MasterConfig) -> vesta_master::Config {
             election_min: config.election_min,
             election_max: config.election_max,
             snapshot_every: config.snapshot_every,
+            speaks: vesta_master::speaks(),
         },
         listen: config.listen,
         metrics_listen: config.metrics_listen,

@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod client_mode;
+pub mod cluster;
 pub mod completions;
 pub mod daemon;
 pub mod endpoint;
@@ -11,6 +12,7 @@ pub mod list;
 pub mod logs;
 pub mod master;
 pub mod process;
+pub mod snapshot;
 pub mod status;
 pub mod stop;
 pub mod submit;

@@ -501,7 +501,11 @@ fn peers(listed: &[String]) -> Result<Vec<Peer>, ConfigError> {
     Ok(peers)
 }
 
-fn peer(text: &str) -> Result<Peer, ConfigError> {
+/// A master as `ID=CLIENTS/RAFT`.
+///
+/// # Errors
+/// When it is not that.
+pub fn peer(text: &str) -> Result<Peer, ConfigError> {
     let wrong = || ConfigError::Value {
         key: "peers",
         found: shown(text),

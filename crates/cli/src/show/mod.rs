@@ -13,6 +13,6 @@ mod workers;
 pub use applications::{application, applications};
 pub use drivers::{driver, drivers};
 pub use endpoints::endpoints;
-pub use masters::masters;
+pub use masters::{differing, masters, members};
 pub use words::time;
 pub use workers::workers;

@@ -53,7 +53,8 @@ impl ApplicationClient {
         heartbeat: Duration,
         connect: Duration,
     ) -> (ApplicationClient, mpsc::Receiver<ApplicationEvent>) {
-        let (runner, events) = Runner::start(app.clone(), configured, heartbeat, connect);
+        let (runner, events) =
+            Runner::start(app.clone(), client.clone(), configured, heartbeat, connect);
         let turn = tokio::sync::Mutex::default();
         (
             ApplicationClient {

@@ -14,6 +14,7 @@ use super::addresses::wanted;
 use super::follow::{Follow, Ignored, Step};
 use super::session::{Settings, hold};
 use super::{ApplicationEvent, Table};
+use crate::Client;
 
 /// Events that wait to be read. When it is full the differences gather in the table instead.
 const EVENTS_MAX: usize = 64;
@@ -37,6 +38,8 @@ pub(super) struct Shared {
     addresses: watch::Sender<()>,
     /// Where a master last said that the leader is.
     leader_at: watch::Sender<String>,
+    /// What makes the application's own calls: it learns the members with the sessions.
+    client: Client,
 }
 
 /// Everything that runs for an application; dropping it stops it.
@@ -49,6 +52,7 @@ pub(super) struct Runner {
 impl Runner {
     pub(super) fn start(
         app: AppId,
+        client: Client,
         configured: Vec<String>,
         heartbeat: Duration,
         connect: Duration,
@@ -59,6 +63,7 @@ impl Runner {
             open: Mutex::default(),
             addresses: watch::Sender::default(),
             leader_at: watch::Sender::default(),
+            client,
         });
         let settings = Arc::new(Settings {
             app,
@@ -110,6 +115,7 @@ impl Shared {
         // Sent under the lock: news must not overtake each other.
         match step {
             Step::Members => {
+                self.client.pool().learn(follow.members.clone());
                 lock(&self.open).insert(address.to_owned());
                 self.tell_leader(news);
                 self.addresses.send_replace(());

@@ -269,7 +269,13 @@ impl Service {
         if matches!(mode, Mode::Hangs) {
             std::future::pending::<()>().await;
         }
-        Ok(Response::new(answer))
+        let mut response = Response::new(answer);
+        let members = lock(&self.0.cluster).members.join(",");
+        if !members.is_empty() {
+            let named = members.parse().expect("addresses are ASCII");
+            response.metadata_mut().insert(vesta_proto::MEMBERS, named);
+        }
+        Ok(response)
     }
 
     async fn read<T>(
@@ -321,6 +327,7 @@ macro_rules! not_played {
 #[tonic::async_trait]
 impl client_server::Client for Service {
     type ReadLogStream = BoxStream<'static, Result<proto::ReadLogReply, Status>>;
+    type SaveSnapshotStream = BoxStream<'static, Result<proto::SnapshotChunk, Status>>;
 
     async fn submit_driver(
         &self,
@@ -345,25 +352,6 @@ impl client_server::Client for Service {
         self.read("get", |state, read| proto::GetDriverReply {
             driver: Some(state.driver.clone()),
             read,
-        })
-        .await
-    }
-
-    async fn list_masters(
-        &self,
-        _: Request<proto::ListRequest>,
-    ) -> Result<Response<proto::ListMastersReply>, Status> {
-        self.read("masters", |state, read| {
-            let named = |address: &String| proto::Master {
-                client_address: address.clone(),
-                ..proto::Master::default()
-            };
-            let masters = state.members.iter().map(named).collect();
-            proto::ListMastersReply {
-                masters,
-                read,
-                cluster_id: "c".into(),
-            }
         })
         .await
     }
@@ -401,6 +389,11 @@ impl client_server::Client for Service {
     }
 
     not_played! {
+        list_masters(proto::ListRequest) -> proto::ListMastersReply;
+        add_master(proto::AddMasterRequest) -> proto::ChangeMastersReply;
+        remove_master(proto::RemoveMasterRequest) -> proto::ChangeMastersReply;
+        transfer_leadership(proto::TransferLeadershipRequest) -> proto::TransferLeadershipReply;
+        save_snapshot(proto::SaveSnapshotRequest) -> Self::SaveSnapshotStream;
         kill_driver(proto::KillDriverRequest) -> proto::KillReply;
         kill_application(proto::KillApplicationRequest) -> proto::KillReply;
         get_application(proto::GetApplicationRequest) -> proto::GetApplicationReply;

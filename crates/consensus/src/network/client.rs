@@ -50,7 +50,8 @@ impl PeerClient {
     }
 
     fn link(&self) -> Result<Link, RpcError> {
-        let link = self.shared.links.to(self.target, &self.member.raft_addr);
+        let address = self.shared.address_of(self.target, &self.member);
+        let link = self.shared.links.to(self.target, &address);
         link.map_err(|text| unreachable(&text))
     }
 

@@ -51,6 +51,7 @@ pub struct Cluster {
     pub peers: Vec<Peer>,
     pub up: BTreeMap<u64, Member>,
     pub snapshot_every: u64,
+    pub speaks: u32,
     election: (Duration, Duration),
     dir: TempDir,
 }
@@ -68,6 +69,7 @@ impl Cluster {
             peers,
             up: BTreeMap::new(),
             snapshot_every: 10_000,
+            speaks: 1,
             election: (ELECTION_MIN, ELECTION_MAX),
             dir,
         }
@@ -122,6 +124,7 @@ impl Cluster {
             election_min: self.election.0,
             election_max: self.election.1,
             snapshot_every: self.snapshot_every,
+            speaks: self.speaks,
         }
     }
 

@@ -117,7 +117,10 @@ async fn who_is_not_what_was_said_is_not_added() {
     for peer in [wrong_id, nobody, nonsense] {
         let refused = node.add_member(peer.clone(), BOUND).await;
         assert!(
-            matches!(refused, Err(MembershipError::Refused(_))),
+            matches!(
+                refused,
+                Err(MembershipError::Refused(_) | MembershipError::Unreachable(_))
+            ),
             "{peer:?}: {refused:?}"
         );
     }
@@ -162,4 +165,148 @@ async fn only_the_leader_changes_the_members() {
         Err(MembershipError::NotLeader { leader: Some(hint) }) => assert_eq!(hint.node_id, leader),
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test]
+async fn a_removed_master_learns_it_from_the_leader_and_one_that_is_only_cut_off_does_not() {
+    let mut cluster = Cluster::formed(3).await;
+    let leader = cluster.leader().await;
+    let mut others = cluster.ids().into_iter().filter(|id| *id != leader);
+    let (gone, stays) = (others.next().unwrap(), others.next().unwrap());
+    // It is down while it is removed, so nobody can tell it then.
+    cluster.stop(gone).await;
+    remove(&cluster, &[leader, stays], gone).await;
+    cluster.start(gone, false).await;
+    let removed = cluster.node(gone).removed();
+    let text = tokio::time::timeout(BOUND, removed).await.unwrap();
+    assert!(text.contains("no longer"), "{text}");
+    cluster.stop(gone).await;
+
+    // Without a quorum nobody can say of anybody that he is no member.
+    let now = cluster.leader_among(&[leader, stays]).await;
+    let alone = if now == stays { leader } else { stays };
+    cluster.stop(now).await;
+    let removed = cluster.node(alone).removed();
+    let patience = crate::cluster::ELECTION_MAX * 4;
+    assert!(tokio::time::timeout(patience, removed).await.is_err());
+}
+
+#[tokio::test]
+async fn a_member_that_moved_is_added_again_under_its_new_address_and_follows() {
+    let mut cluster = Cluster::formed(3).await;
+    let leader = cluster.leader().await;
+    let moves = cluster.ids().into_iter().find(|id| *id != leader).unwrap();
+    cluster.stop(moves).await;
+    let at = cluster
+        .peers
+        .iter()
+        .position(|peer| peer.node_id == moves)
+        .unwrap();
+    cluster.peers[at] = peer(moves, free_address());
+    cluster.write("while it was away").await;
+    cluster.start(moves, false).await;
+    let rest: Vec<u64> = cluster
+        .ids()
+        .into_iter()
+        .filter(|id| *id != moves)
+        .collect();
+    let moved = cluster.peers[at].clone();
+    add(&cluster, &rest, &moved).await;
+    cluster.sees(moves, "while it was away").await;
+    let leader = cluster.leader_among(&rest).await;
+    let status = cluster.node(leader).status();
+    let known = status
+        .members
+        .iter()
+        .find(|it| it.node_id == moves)
+        .unwrap();
+    assert_eq!(
+        (known.raft_addr.as_str(), known.voter),
+        (moved.raft_addr.as_str(), true)
+    );
+
+    // It can be heard of there as well as anybody: with its vote the others can do without one.
+    let gone = rest.into_iter().find(|id| *id != leader).unwrap();
+    cluster.stop(gone).await;
+    cluster.write("with its vote").await;
+    cluster.sees(moves, "with its vote").await;
+}
+
+#[tokio::test]
+async fn addresses_of_another_member_are_refused() {
+    let (cluster, newcomer) = with_newcomer(1).await;
+    let leader = cluster.ids()[0];
+    let taken = Peer {
+        client_addr: cluster.peers[0].client_addr.clone(),
+        ..newcomer
+    };
+    let refused = cluster
+        .node(leader)
+        .add_member(taken, BOUND)
+        .await
+        .unwrap_err();
+    let text = refused.to_string();
+    assert!(
+        text.contains(&format!("is an address of node {leader}")),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn a_removal_that_would_leave_no_quorum_is_refused_and_that_of_the_silent_one_is_done() {
+    let mut cluster = Cluster::formed(3).await;
+    let first = cluster.leader().await;
+    let mut others = cluster.ids().into_iter().filter(|id| *id != first);
+    let (down, up) = (others.next().unwrap(), others.next().unwrap());
+    cluster.stop(down).await;
+    // Long enough for its silence to be one: nothing may be begun that can't be completed.
+    tokio::time::sleep(crate::cluster::ELECTION_MAX * 2).await;
+    let leader = cluster.leader_among(&[first, up]).await;
+    let other = if leader == up { first } else { up };
+    let refused = cluster.node(leader).remove_member(other, BOUND).await;
+    let text = refused.unwrap_err().to_string();
+    assert!(
+        text.contains(&format!("nothing is heard of {down}")),
+        "{text}"
+    );
+    remove(&cluster, &[first, up], down).await;
+    cluster.write("two are left").await;
+}
+
+#[tokio::test]
+async fn a_leader_that_is_to_remove_itself_hands_over_first() {
+    let cluster = Cluster::steady(3).await;
+    let leader = cluster.leader().await;
+    let handed = cluster.node(leader).remove_member(leader, BOUND).await;
+    let Err(MembershipError::HandedOver { to }) = handed else {
+        panic!("{handed:?}");
+    };
+    let next = cluster.leader().await;
+    assert_eq!(next, to);
+    cluster
+        .node(next)
+        .remove_member(leader, BOUND)
+        .await
+        .unwrap();
+    let rest: Vec<u64> = cluster
+        .ids()
+        .into_iter()
+        .filter(|id| *id != leader)
+        .collect();
+    cluster.write_among(&rest, "without it").await;
+}
+
+#[tokio::test]
+async fn members_speak_what_the_least_of_them_does_and_nothing_is_said_while_one_is_away() {
+    let mut cluster = Cluster::new(3);
+    cluster.speaks = 2;
+    let mut cluster = cluster.form().await;
+    let leader = cluster.leader().await;
+    assert_eq!(cluster.node(leader).members_speak().await, Some(2));
+    let other = cluster.ids().into_iter().find(|id| *id != leader).unwrap();
+    cluster.stop(other).await;
+    assert_eq!(cluster.node(leader).members_speak().await, None);
+    cluster.speaks = 1;
+    cluster.start(other, false).await;
+    assert_eq!(cluster.node(leader).members_speak().await, Some(1));
 }

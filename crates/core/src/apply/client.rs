@@ -41,7 +41,9 @@ impl Applying<'_> {
 
     /// Only a key that can't have been forgotten is new: above the floor, and near the leader's clock.
     fn check_time(&self, key: SubmissionKey) -> Result<(), Rejection> {
-        let (time, floor, at) = (key.time(), self.state.keys.floor, self.at);
+        let keys = &self.state.keys;
+        let (time, at) = (key.time(), self.at);
+        let floor = keys.floor.max(keys.restored.unwrap_or_default());
         let refuse = |why: String| {
             let message = format!(
                 "the key was made at {time} and the leader's clock says {at}: {why}; make a new key, \

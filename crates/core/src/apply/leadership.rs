@@ -5,6 +5,7 @@ use vesta_types::{ClusterId, Epoch, WorkerId, WorkerState, canary, limits};
 use super::Applying;
 use crate::failover::FailoverReport;
 use crate::reply::{Answer, RejectCode, Rejection, Reply};
+use crate::version;
 
 impl Applying<'_> {
     /// Raises the epoch, once per (term, node). That alone makes everything that is placed UNKNOWN.
@@ -28,6 +29,7 @@ impl Applying<'_> {
                 epoch: self.state.epoch,
             });
         }
+        self.state.version = self.state.version.max(version::FIRST);
         self.state.epoch = self.state.epoch.next();
         self.state.leader = Some(leader);
         // Nothing live and placed: there is nobody to wait for. Executors and running drivers are on

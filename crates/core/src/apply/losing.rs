@@ -1,6 +1,8 @@
 //! Losing a worker: one way for every cause.
 
-use vesta_types::{DriverState, ExecutorId, ExecutorState, Incarnation, WorkerId, WorkerState};
+use vesta_types::{
+    DriverState, ExecutorId, ExecutorState, Incarnation, InstanceId, Work, WorkerId, WorkerState,
+};
 
 use super::Applying;
 use super::executors::Cause;
@@ -58,6 +60,21 @@ impl Applying<'_> {
         }
         for driver in drivers {
             self.lose_driver(&driver, &why);
+        }
+    }
+
+    /// Ends one instance of which nothing will be heard any more, as if its worker had been lost.
+    pub(super) fn lose_instance(&mut self, instance: &InstanceId, why: &str) {
+        match &instance.work {
+            Work::Driver { driver, .. } => self.lose_driver(driver, why),
+            Work::Executor { app, number } => {
+                let id = ExecutorId {
+                    app: app.clone(),
+                    number: *number,
+                };
+                self.note(&id, Outcome::Lost, why);
+                self.end_executor(&id, ExecutorState::Lost, None, why, Cause::WorkerLost);
+            }
         }
     }
 

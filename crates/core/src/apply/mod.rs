@@ -16,6 +16,7 @@ mod history;
 mod leadership;
 mod leases;
 mod losing;
+mod masters;
 mod place;
 mod report;
 mod requests;
@@ -150,6 +151,18 @@ impl Applying<'_> {
             Command::ExpireApplications { epoch, apps } => {
                 self.check_epoch(*epoch)?;
                 self.expire_applications(apps)
+            }
+            Command::NoteMaster {
+                epoch,
+                node,
+                directory,
+            } => {
+                self.check_epoch(*epoch)?;
+                self.note_master(*node, *directory)
+            }
+            Command::RaiseVersion { epoch, version } => {
+                self.check_epoch(*epoch)?;
+                self.raise_version(*version)
             }
             Command::Client { key, request } => self.client(*key, request),
         }

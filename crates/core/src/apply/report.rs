@@ -77,7 +77,7 @@ impl Applying<'_> {
     }
 
     fn standing(&self, worker: &WorkerId, instance: &InstanceId) -> Standing {
-        if self.state.cluster != Some(instance.cluster) {
+        if !self.state.is_ordered_here(instance) {
             let why = format!("it was ordered by another cluster, {}", instance.cluster);
             return Standing::Unexplained(why);
         }

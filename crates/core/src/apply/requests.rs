@@ -80,6 +80,7 @@ impl Applying<'_> {
             ended: None,
             exit: None,
             message: String::new(),
+            former: Default::default(),
         };
         self.state.driver_queue.insert(ticket, id.clone());
         self.state.drivers.insert(id.clone(), driver);
@@ -147,6 +148,7 @@ impl Applying<'_> {
             submitted: self.now,
             ended: None,
             message: String::new(),
+            former: Default::default(),
         };
         self.state.app_queue.insert(ticket, id.clone());
         self.state.applications.insert(id.clone(), app);

@@ -68,6 +68,7 @@ impl Applying<'_> {
         for report in reports {
             self.report(id, report, true);
         }
+        self.lose_former(id, reports);
         self.forget_unreported(id, reports);
         Ok(Answer::Reported {
             acknowledged: finals(reports),
@@ -224,11 +225,30 @@ impl Applying<'_> {
         let unordered: Vec<_> = placed
             .into_iter()
             .map(|(instance, _)| instance)
+            .filter(|instance| Some(instance.cluster) == self.state.cluster)
             .filter(|instance| !known.contains(instance))
             .collect();
         for instance in unordered {
             let why = "its order had not arrived, and is sent again";
             self.note(super::report::name(&instance), Outcome::Started, why);
+        }
+    }
+
+    /// What another cluster ordered before this one was restored, and what its worker does not have, is
+    /// not ordered again: the worker may have run it, and have forgotten it with that cluster's leave.
+    fn lose_former(&mut self, id: &WorkerId, reports: &[InstanceReport]) {
+        let known: BTreeSet<&InstanceId> = reports.iter().map(|report| &report.instance).collect();
+        let placed = self.state.placed_on(id).into_iter();
+        let gone: Vec<InstanceId> = placed
+            .map(|(instance, _)| instance)
+            .filter(|instance| Some(instance.cluster) != self.state.cluster)
+            .filter(|instance| !known.contains(instance))
+            .collect();
+        for instance in gone {
+            self.lose_instance(
+                &instance,
+                "it was ordered before the cluster was restored, and its worker does not have it",
+            );
         }
     }
 

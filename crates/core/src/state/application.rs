@@ -8,6 +8,8 @@ use vesta_types::{
     Incarnation, ProfileRequest, SubmissionKey, Timestamp, WorkerId,
 };
 
+use super::Former;
+
 /// An executor: a grant of the log, and what its worker reported of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Executor {
@@ -68,6 +70,9 @@ pub struct Application {
     pub ended: Option<Timestamp>,
     /// Why it is as it is, for people.
     pub message: String,
+    /// Executors that former clusters ordered, if this one was restored.
+    #[serde(default, skip_serializing_if = "Former::is_empty")]
+    pub former: Former,
 }
 
 impl Application {

@@ -6,6 +6,8 @@ use vesta_types::{
     WorkerId,
 };
 
+use super::Former;
+
 /// Where the current attempt of a driver is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DriverPlacement {
@@ -58,6 +60,9 @@ pub struct Driver {
     pub exit: Option<Exit>,
     /// Why it is as it is, for people.
     pub message: String,
+    /// Attempts that former clusters ordered, if this one was restored.
+    #[serde(default, skip_serializing_if = "Former::is_empty")]
+    pub former: Former,
 }
 
 impl Driver {

@@ -24,4 +24,8 @@ pub struct Keys {
     /// A key whose time is not above this is never taken as new: it may have been answered and
     /// forgotten.
     pub floor: Timestamp,
+    /// When this cluster was restored from the state of another: an unknown key up to then may have
+    /// been answered after that state was saved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored: Option<Timestamp>,
 }

@@ -3,6 +3,7 @@
 mod application;
 mod driver;
 mod endpoint;
+mod former;
 mod keys;
 mod show;
 mod tracked;
@@ -11,11 +12,14 @@ mod worker;
 use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
-use vesta_types::{AppId, Booking, ClusterId, DriverId, Epoch, InstanceId, Timestamp, WorkerId};
+use vesta_types::{
+    AppId, Booking, ClusterId, DriverId, Epoch, InstanceId, Timestamp, Work, WorkerId,
+};
 
 pub use application::{Application, Executor};
 pub use driver::{Driver, DriverPlacement};
 pub use endpoint::{Endpoint, EndpointOwner};
+pub use former::Former;
 pub use keys::{KeyRecord, Keys};
 pub use tracked::Tracked;
 pub use worker::Worker;
@@ -27,8 +31,11 @@ use crate::FailoverReport;
 pub struct ClusterState {
     /// The cluster; `None` until the first leader started.
     pub cluster: Option<ClusterId>,
-    /// Which rules `apply` follows; raised only when all members speak it.
+    /// Which rules `apply` follows; raised only when all members speak it. 0 before the first leader.
     pub version: u32,
+    /// Every master that was ever a member, with its data directory: a node id is never given to
+    /// another directory.
+    pub masters: BTreeMap<u64, uuid::Uuid>,
     /// The last applied log index.
     pub applied: u64,
     /// The current epoch; 0 until the first leader started.
@@ -93,20 +100,79 @@ impl ClusterState {
     /// The live instances that are placed on `worker`, and what is booked for each. Empty before the
     /// first leader.
     pub fn placed_on(&self, worker: &WorkerId) -> Vec<(InstanceId, &Booking)> {
-        let (Some(worker), Some(cluster)) = (self.workers.get(worker), self.cluster) else {
+        let Some(worker) = self.workers.get(worker) else {
             return Vec::new();
         };
         let drivers = worker.drivers.iter().filter_map(|id| {
             let driver = self.drivers.get(id)?;
-            let instance = InstanceId::driver(cluster, id.clone(), driver.attempt);
+            let instance = self.driver_instance(driver)?;
             Some((instance, &driver.placement.as_ref()?.booking))
         });
         let executors = worker.executors.iter().filter_map(|id| {
-            let executor = self.applications.get(&id.app)?.executors.get(&id.number)?;
-            let instance = InstanceId::executor(cluster, id.app.clone(), id.number);
+            let app = self.applications.get(&id.app)?;
+            let executor = app.executors.get(&id.number)?;
+            let instance = self.executor_instance(app, id.number)?;
             Some((instance, &executor.booking))
         });
         drivers.chain(executors).collect()
+    }
+
+    /// The instance of a driver's current or last attempt; `None` before the first leader.
+    pub fn driver_instance(&self, driver: &Driver) -> Option<InstanceId> {
+        let cluster = driver.former.of(driver.attempt).or(self.cluster)?;
+        Some(InstanceId::driver(
+            cluster,
+            driver.id.clone(),
+            driver.attempt,
+        ))
+    }
+
+    /// The instance of an application's executor; `None` before the first leader.
+    pub fn executor_instance(&self, app: &Application, number: u32) -> Option<InstanceId> {
+        let cluster = app.former.of(number).or(self.cluster)?;
+        Some(InstanceId::executor(cluster, app.id.clone(), number))
+    }
+
+    /// Whether this cluster, or the one that it was restored from, ordered `instance`, or would if it
+    /// is still to come.
+    pub fn is_ordered_here(&self, instance: &InstanceId) -> bool {
+        let former = match &instance.work {
+            Work::Driver { driver, attempt } => {
+                let driver = self.drivers.get(driver);
+                driver.and_then(|driver| driver.former.of(*attempt))
+            }
+            Work::Executor { app, number } => {
+                let app = self.applications.get(app);
+                app.and_then(|app| app.former.of(*number))
+            }
+        };
+        former.or(self.cluster) == Some(instance.cluster)
+    }
+
+    /// This state as the beginning of another cluster, `cluster`, restored at `now`. What it had ordered
+    /// keeps its instance ids. Keys up to now that it does not know may have been answered after the
+    /// state was saved: they are refused. Its masters are not this cluster's.
+    #[must_use]
+    pub fn restored(mut self, cluster: ClusterId, now: Timestamp) -> ClusterState {
+        if let Some(former) = self.cluster.replace(cluster) {
+            let drivers: Vec<DriverId> = self.drivers.keys().cloned().collect();
+            for id in drivers {
+                if let Some(driver) = self.drivers.get_mut(&id) {
+                    let next = driver.attempt.saturating_add(1);
+                    driver.former.close(next, former);
+                }
+            }
+            let applications: Vec<AppId> = self.applications.keys().cloned().collect();
+            for id in applications {
+                if let Some(app) = self.applications.get_mut(&id) {
+                    app.former.close(app.next_executor, former);
+                }
+            }
+        }
+        self.leader = None;
+        self.masters.clear();
+        self.keys.restored = Some(now);
+        self
     }
 
     /// A hash of the whole state: equal on every replica at an equal index.

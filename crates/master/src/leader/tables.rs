@@ -148,11 +148,8 @@ fn table(
         exit_code: executor.exit.as_ref().and_then(|exit| exit.code),
         ended: executor.state.is_final(),
         instance_id: state
-            .cluster
-            .map(|cluster| {
-                vesta_types::InstanceId::executor(cluster, app.id.clone(), executor.number)
-                    .to_string()
-            })
+            .executor_instance(app, executor.number)
+            .map(|instance| instance.to_string())
             .unwrap_or_default(),
         named: addresses(&executor.booking.named),
     });

@@ -327,7 +327,7 @@ fn is_news(report: &InstanceReport, worker: &Worker, state: &ClusterState) -> bo
         return false;
     }
     let known_pid = match &id.work {
-        _ if Some(id.cluster) != state.cluster => return true,
+        _ if !state.is_ordered_here(id) => return true,
         Work::Driver { driver, attempt } => state
             .drivers
             .get(driver)

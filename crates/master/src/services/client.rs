@@ -11,11 +11,12 @@ use vesta_proto::client;
 use vesta_proto::client::client_client::ClientClient;
 use vesta_proto::client::client_server::Client;
 use vesta_proto::client::{
-    FindKeyReply, FindKeyRequest, GetApplicationReply, GetApplicationRequest, GetDriverReply,
-    GetDriverRequest, KillApplicationRequest, KillDriverRequest, KillReply, ListApplicationsReply,
-    ListDriversReply, ListEndpointsReply, ListEndpointsRequest, ListFailoversReply,
-    ListMastersReply, ListRequest, ListWorkersReply, ReadLogReply, ReadLogRequest, ReadPoint,
-    SubmitDriverReply, SubmitDriverRequest,
+    AddMasterRequest, ChangeMastersReply, FindKeyReply, FindKeyRequest, GetApplicationReply,
+    GetApplicationRequest, GetDriverReply, GetDriverRequest, KillApplicationRequest,
+    KillDriverRequest, KillReply, ListApplicationsReply, ListDriversReply, ListEndpointsReply,
+    ListEndpointsRequest, ListFailoversReply, ListMastersReply, ListRequest, ListWorkersReply,
+    ReadLogReply, ReadLogRequest, ReadPoint, RemoveMasterRequest, SaveSnapshotRequest,
+    SubmitDriverReply, SubmitDriverRequest, TransferLeadershipReply, TransferLeadershipRequest,
 };
 use vesta_proto::{checks, client_convert};
 use vesta_types::DriverId;
@@ -24,7 +25,7 @@ use vesta_types::limits::{LIST_MAX, MESSAGE_BYTES_MAX, TEXT_BYTES_MAX};
 
 use super::forward::{Route, forwarded, here_or_leader};
 use super::views::{self, Views};
-use super::{endpoints, logs, masters, status};
+use super::{endpoints, logs, masters, members, snapshot, status};
 use crate::context::Context;
 
 /// The service.
@@ -183,6 +184,7 @@ fn limit(wanted: u32) -> usize {
 
 #[tonic::async_trait]
 impl Client for ClientService {
+    type SaveSnapshotStream = snapshot::Chunks;
     type ReadLogStream = Pin<Box<dyn Stream<Item = Result<ReadLogReply, Status>> + Send>>;
 
     async fn submit_driver(
@@ -393,6 +395,40 @@ impl Client for ClientService {
             read: Some(read),
             total,
         }))
+    }
+
+    async fn add_master(
+        &self,
+        request: Request<AddMasterRequest>,
+    ) -> Result<Response<ChangeMastersReply>, Status> {
+        here_or_leader!(self.0, request, ClientClient, add_master, |it| {
+            members::add(&self.0, it)
+        })
+    }
+
+    async fn remove_master(
+        &self,
+        request: Request<RemoveMasterRequest>,
+    ) -> Result<Response<ChangeMastersReply>, Status> {
+        here_or_leader!(self.0, request, ClientClient, remove_master, |it| {
+            members::remove(&self.0, it)
+        })
+    }
+
+    async fn transfer_leadership(
+        &self,
+        request: Request<TransferLeadershipRequest>,
+    ) -> Result<Response<TransferLeadershipReply>, Status> {
+        here_or_leader!(self.0, request, ClientClient, transfer_leadership, |it| {
+            members::transfer(&self.0, it)
+        })
+    }
+
+    async fn save_snapshot(
+        &self,
+        request: Request<SaveSnapshotRequest>,
+    ) -> Result<Response<Self::SaveSnapshotStream>, Status> {
+        snapshot::save(Arc::clone(&self.0), request.into_inner()).await
     }
 
     async fn read_log(

@@ -93,9 +93,7 @@ pub(super) async fn read(
 /// The instance whose log is meant, and where it is.
 fn find(context: &Context, request: &ReadLogRequest) -> Result<(InstanceId, WorkerId), Status> {
     let state = context.shared.state();
-    let cluster = state
-        .cluster
-        .ok_or_else(|| status::unavailable("this master is in no cluster yet"))?;
+    let no_cluster = || status::unavailable("this master is in no cluster yet");
     if request.app_id.is_empty() {
         let id = checks::driver_id(&request.driver_id).map_err(|error| status::invalid(&error))?;
         let driver = state.drivers.get(&id);
@@ -103,7 +101,8 @@ fn find(context: &Context, request: &ReadLogRequest) -> Result<(InstanceId, Work
         let worker = driver.last_worker.clone().ok_or_else(|| {
             status::not_found(format!("{id} has no log yet: it waits for a worker"))
         })?;
-        return Ok((InstanceId::driver(cluster, id, driver.attempt), worker));
+        let instance = state.driver_instance(driver).ok_or_else(no_cluster)?;
+        return Ok((instance, worker));
     }
     let id = checks::app_id(&request.app_id).map_err(|error| status::invalid(&error))?;
     let app = state.applications.get(&id);
@@ -115,10 +114,8 @@ fn find(context: &Context, request: &ReadLogRequest) -> Result<(InstanceId, Work
         .or_else(|| app.ended_executors.get(&number));
     let executor = executor
         .ok_or_else(|| status::not_found(format!("{id} has no executor {number}, or no longer")))?;
-    Ok((
-        InstanceId::executor(cluster, id, number),
-        executor.worker.clone(),
-    ))
+    let instance = state.executor_instance(app, number);
+    Ok((instance.ok_or_else(no_cluster)?, executor.worker.clone()))
 }
 
 async fn ask(context: &Context, worker: &WorkerId, read: ReadLog) -> Result<LogChunk, Status> {

@@ -6,6 +6,8 @@ mod endpoints;
 mod forward;
 mod logs;
 mod masters;
+mod members;
+mod snapshot;
 pub mod status;
 pub mod views;
 pub mod worker;

@@ -24,6 +24,11 @@ pub fn not_found(message: impl Into<String>) -> Status {
     marked(Code::NotFound, message)
 }
 
+/// It can't be done as things are.
+pub fn refused(message: impl Into<String>) -> Status {
+    marked(Code::FailedPrecondition, message)
+}
+
 /// A limit is passed.
 pub fn too_large(message: impl Into<String>) -> Status {
     marked(Code::ResourceExhausted, message)

@@ -7,7 +7,7 @@ use vesta_core::plan::{self, Reasons};
 use vesta_core::state::{Application, ClusterState, Driver, Executor, Worker};
 use vesta_core::{FailoverReport, Outcome, Policy};
 use vesta_proto::client;
-use vesta_types::{AppId, DriverId, InstanceId, Timestamp};
+use vesta_types::{AppId, DriverId, Timestamp};
 
 use crate::leader::WorkerGlance;
 
@@ -68,10 +68,7 @@ impl<'a> Views<'a> {
             .chain(&launch.args)
             .map(String::as_str)
             .collect();
-        let instance = state
-            .cluster
-            .filter(|_| driver.attempt > 0)
-            .map(|cluster| InstanceId::driver(cluster, driver.id.clone(), driver.attempt));
+        let instance = state.driver_instance(driver).filter(|_| driver.attempt > 0);
         let last = driver.last_placement.as_ref();
         let placement = driver.placement.as_ref();
         let placement = placement.or_else(|| last.filter(|_| driver.state.is_final()));
@@ -165,9 +162,7 @@ fn addresses(named: &BTreeMap<String, BTreeSet<String>>) -> HashMap<String, clie
 }
 
 fn executor(state: &ClusterState, app: &Application, executor: &Executor) -> client::Executor {
-    let instance = state
-        .cluster
-        .map(|cluster| InstanceId::executor(cluster, app.id.clone(), executor.number));
+    let instance = state.executor_instance(app, executor.number);
     client::Executor {
         number: executor.number,
         state: state.show_executor(executor).to_owned(),

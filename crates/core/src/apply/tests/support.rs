@@ -474,7 +474,8 @@ impl Cluster {
         let number = self.app(app).next_executor;
         let placement = self.executor_placement(app, n);
         assert_eq!(self.place(vec![placement]), (1, 0));
-        InstanceId::executor(cluster_id(), app.clone(), number)
+        let instance = self.state.executor_instance(self.app(app), number);
+        instance.expect("a leader has started")
     }
 
     /// Gives an application an executor on worker `n` that runs; its instance.
@@ -485,7 +486,8 @@ impl Cluster {
     }
 
     pub(super) fn instance(&self, driver: &DriverId) -> InstanceId {
-        InstanceId::driver(cluster_id(), driver.clone(), self.driver(driver).attempt)
+        let instance = self.state.driver_instance(self.driver(driver));
+        instance.expect("a leader has started")
     }
 
     pub(super) fn driver(&self, id: &DriverId) -> &Driver {

@@ -148,6 +148,7 @@ fn submit(
         ended: None,
         exit: None,
         message: String::new(),
+        former: Default::default(),
     };
     state.driver_queue.insert(ticket, id.clone());
     state.described_bytes += driver.description.bytes();
@@ -211,6 +212,7 @@ fn register(
         submitted: Timestamp(0),
         ended: None,
         message: String::new(),
+        former: Default::default(),
     };
     state.app_queue.insert(ticket, id.clone());
     state.described_bytes += app.description.bytes();

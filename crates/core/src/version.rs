@@ -1,0 +1,53 @@
+//! Which versions of commands and rules this code speaks.
+//!
+//! `apply` must come to the same state on every master, also while masters of two releases work
+//! together. So what a release adds (a command, a field, a rule) has a version, is proposed and followed
+//! only once the replicated [`ClusterState::version`] has reached that, and that is raised by the leader
+//! when every member has said that it speaks it. An entry or snapshot beyond what the code speaks stops
+//! the node: a master that was set back to an older release does not guess.
+
+use crate::command::{Command, Entry};
+use crate::state::ClusterState;
+
+/// The rules that every release speaks: those of a cluster before its version is raised.
+pub const FIRST: u32 = 1;
+
+/// The highest version that this code speaks.
+pub const LATEST: u32 = 1;
+
+/// An entry or a state of a later version.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "it needs version {found} of the rules, and this release speaks {spoken} at most: start a release that \
+     speaks {found} on this directory, as the other masters run"
+)]
+pub struct TooNew {
+    found: u32,
+    spoken: u32,
+}
+
+/// Whether code that speaks `spoken` can apply `entry`.
+///
+/// # Errors
+/// When it can't; applying it anyway would make this replica another one.
+pub fn check_entry(entry: &Entry, spoken: u32) -> Result<(), TooNew> {
+    match entry.command {
+        Command::RaiseVersion { version, .. } => check(version, spoken),
+        _ => Ok(()),
+    }
+}
+
+/// Whether code that speaks `spoken` can go on from `state`.
+///
+/// # Errors
+/// When it can't.
+pub fn check_state(state: &ClusterState, spoken: u32) -> Result<(), TooNew> {
+    check(state.version, spoken)
+}
+
+fn check(found: u32, spoken: u32) -> Result<(), TooNew> {
+    if found <= spoken {
+        return Ok(());
+    }
+    Err(TooNew { found, spoken })
+}

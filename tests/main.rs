@@ -14,6 +14,7 @@ mod members;
 mod observe;
 mod outbox;
 mod proxy;
+mod restore;
 mod scheduling;
 #[path = "../chaos/seven_scenarios.rs"]
 mod seven_scenarios;

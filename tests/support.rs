@@ -217,7 +217,15 @@ impl Running {
 
     /// Submits a driver under a new key; the client repeats it until it is acknowledged.
     pub async fn submit(&self, description: &DriverDescription) -> Submitted {
-        let key = new_key();
+        self.submit_as(new_key(), description).await
+    }
+
+    /// The same, under this key.
+    pub async fn submit_as(
+        &self,
+        key: SubmissionKey,
+        description: &DriverDescription,
+    ) -> Submitted {
         let reply = self
             .client()
             .submit_driver(key, &with_key(description, key))

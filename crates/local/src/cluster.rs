@@ -135,6 +135,13 @@ impl Cluster {
         Ok(format!("{}={}/{raft}", node.number(), node.address()))
     }
 
+    /// Where the other masters reach the master at `at`, as its configuration says.
+    pub fn raft_address(&self, at: usize) -> Option<String> {
+        let settings = std::fs::read_to_string(self.masters[at].config()).ok()?;
+        let settings: toml::Table = settings.parse().ok()?;
+        Some(settings.get("raft_listen")?.as_str()?.to_owned())
+    }
+
     /// Adds one more worker, not started yet; returns its index in `workers`.
     ///
     /// # Errors

@@ -21,4 +21,5 @@ pub mod supervisor;
 pub use agent::run;
 pub use config::{Config, OnTerminate};
 pub use error::WorkerError;
+pub use store::adopt::{adopt, is_adopted};
 pub use supervisor::supervise;

@@ -245,11 +245,11 @@ fn content(head: Head, state: &ClusterState) -> Content {
 
 fn restore(args: Restore) -> Result<(), Failure> {
     let (head, state) = saved::read(&args.file).map_err(refused)?;
-    let cluster = Uuid::new_v4();
+    let cluster = ClusterId(Uuid::new_v4());
     let index = state.applied;
-    let state = state.restored(ClusterId(cluster), now());
+    let state = state.restored(cluster, now());
     let seed = vesta_consensus::Seed {
-        cluster,
+        cluster: cluster.0,
         member: vesta_consensus::Peer {
             node_id: args.node.node_id,
             raft_addr: args.node.raft,

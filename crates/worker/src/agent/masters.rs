@@ -56,6 +56,19 @@ impl Masters {
         changed
     }
 
+    /// The masters are another cluster's from now on: at these addresses, or where those that are known
+    /// are if there are none. What it says next counts, whatever the epoch was.
+    pub(super) fn adopted(&mut self, masters: Vec<String>, dir: &Path) {
+        self.named = None;
+        if masters.is_empty() {
+            return;
+        }
+        if let Err(error) = write_members(dir, &masters) {
+            tracing::warn!(%error, "the masters' addresses can't be kept");
+        }
+        self.named = Some((0, masters));
+    }
+
     /// A session was opened.
     pub(super) fn heard(&mut self) {
         self.alone = None;

@@ -2,6 +2,7 @@
 //! instances and log reads are tasks of their own that send it events.
 
 mod act;
+mod adopt;
 mod glance;
 mod logs;
 mod masters;

@@ -130,6 +130,7 @@ impl Agent {
             tokio::select! {
                 Some(event) = self.events.recv() => self.handle(event).await,
                 () = tokio::time::sleep(next.since(now)) => {
+                    self.adopt_if_asked();
                     self.step(Input::Tick).await;
                 }
                 () = &mut shutdown, if ending.is_none() => {

@@ -162,6 +162,19 @@ impl Reconciler {
         }
     }
 
+    /// The worker obeys another cluster from now on, which is on disk. Nothing that the former one said
+    /// counts any more. Ends are reported again: that cluster may not have heard of them.
+    pub fn adopted(&mut self, allegiance: Allegiance) {
+        self.allegiance = allegiance;
+        self.accepted = None;
+        self.leader = None;
+        self.confirmed = None;
+        self.withheld = None;
+        for known in self.instances.values_mut() {
+            known.acknowledged = false;
+        }
+    }
+
     /// Takes one input at the time `now`; what is to be done, in this order.
     pub fn step(&mut self, now: Boottime, input: Input) -> Vec<Action> {
         let mut out = Vec::new();

@@ -3,12 +3,14 @@
 //! ```text
 //! lock              held by the one agent
 //! identity.json     who this worker is and whom it obeys
+//! adopt.json        which other cluster to obey from now on, until that is done
 //! members.json      the masters that were last named
 //! confirmed         when the latest confirmed heartbeat was sent, for supervisors
 //! instances/<id>/   one instance: its order, its records, its files
 //! removing/         what is being removed of those that are long over
 //! ```
 
+pub mod adopt;
 pub(crate) mod clean;
 pub mod freshness;
 mod identity;

@@ -9,6 +9,7 @@ mod disconnect;
 mod endpoints;
 mod failover;
 mod fencing;
+mod frozen;
 mod limits;
 mod members;
 mod observe;

@@ -489,3 +489,13 @@ pub fn stdout(output: &Output) -> String {
 pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
+
+/// Addresses on loopback that nobody has now.
+pub fn free_addresses(count: usize) -> Vec<std::net::SocketAddr> {
+    let listeners = (0..count).map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    let listeners: Vec<_> = listeners.collect();
+    listeners
+        .iter()
+        .map(|it| it.local_addr().unwrap())
+        .collect()
+}

@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use vesta_core::{ClusterState, codec, version};
 use vesta_types::{ClusterId, Timestamp};
 
@@ -21,6 +21,7 @@ pub const FORMAT: u32 = 1;
 #[serde(deny_unknown_fields)]
 pub struct Head {
     /// The cluster.
+    #[serde(serialize_with = "as_text", deserialize_with = "from_text")]
     pub cluster_id: ClusterId,
     /// The last log entry that changed the state.
     pub index: u64,
@@ -34,6 +35,16 @@ pub struct Head {
     pub saved: Timestamp,
     /// The release that saved it.
     pub release: String,
+}
+
+fn as_text<S: Serializer>(id: &ClusterId, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(id)
+}
+
+fn from_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ClusterId, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse()
+        .map_err(|_| serde::de::Error::custom(format!("{text:?} is no cluster id")))
 }
 
 /// Why a file is not a saved state that can be used.

@@ -6,6 +6,7 @@ mod drivers;
 mod endpoints;
 mod executors;
 mod failover;
+mod frozen;
 mod garbage;
 mod history;
 mod leader_everywhere;

@@ -1,0 +1,250 @@
+//! D28: entries and states that this format has written are read by every later release, to the same
+//! state. `frozen/format-1` in this folder is written once per format by
+//!
+//! ```text
+//! cargo test -p vesta-core frozen::write -- --ignored
+//! ```
+//!
+//! and never again once that format is released. What a later release adds must be left out of what it
+//! writes for as long as it has its default, or these hashes change.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use uuid::Uuid;
+use vesta_types::{Artifact, ExecutorSize, ProfileRequest, ResourceProfile};
+
+use super::support::*;
+use crate::codec;
+use crate::command::{Command, Entry, Placement, Request};
+use crate::state::ClusterState;
+
+fn folder(format: u32) -> PathBuf {
+    let tests = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/apply/tests");
+    tests.join(format!("frozen/format-{format}"))
+}
+
+fn file(name: &str) -> Vec<u8> {
+    std::fs::read(folder(1).join(name)).unwrap()
+}
+
+/// The entries of a file: each with its length, 4 bytes, big-endian, before it.
+fn entries(mut bytes: &[u8]) -> Vec<&[u8]> {
+    let mut entries = Vec::new();
+    while let Some((length, rest)) = bytes.split_first_chunk() {
+        let (entry, rest) = rest.split_at(u32::from_be_bytes(*length) as usize);
+        entries.push(entry);
+        bytes = rest;
+    }
+    assert!(bytes.is_empty());
+    entries
+}
+
+/// What kind of entry it is. Who adds a kind here also adds it to [`history`], in a new format.
+fn kinds(entry: &Entry) -> BTreeSet<&'static str> {
+    let kind = match &entry.command {
+        Command::LeaderStarted { .. } => "leader started",
+        Command::CompleteRecovery { .. } => "complete recovery",
+        Command::AttachWorker { .. } => "attach worker",
+        Command::ReportInstances { .. } => "report instances",
+        Command::LoseWorkers { .. } => "lose workers",
+        Command::EndLeases { .. } => "end leases",
+        Command::ConfirmApplication { .. } => "confirm application",
+        Command::ExpireApplications { .. } => "expire applications",
+        Command::NoteMaster { .. } => "note master",
+        Command::RaiseVersion { .. } => "raise version",
+        Command::Place { placements, .. } => {
+            let kind = |placement: &Placement| match placement {
+                Placement::Driver { .. } => "place driver",
+                Placement::Executor { .. } => "place executor",
+            };
+            return placements.iter().map(kind).collect();
+        }
+        Command::Client { request, .. } => match request {
+            Request::SubmitDriver { .. } => "submit driver",
+            Request::KillDriver { .. } => "kill driver",
+            Request::RegisterApplication { .. } => "register application",
+            Request::SetExecutorTarget { .. } => "set executor target",
+            Request::AddProfile { .. } => "add profile",
+            Request::KillExecutors { .. } => "kill executors",
+            Request::UnregisterApplication { .. } => "unregister application",
+            Request::KillApplication { .. } => "kill application",
+            Request::PublishEndpoint { .. } => "publish endpoint",
+        },
+    };
+    BTreeSet::from([kind])
+}
+
+const KINDS: usize = 21;
+
+/// A history with every kind of entry and as many fields filled in as can be.
+fn history() -> Cluster {
+    let mut cluster = Cluster::with_workers(3);
+    cluster
+        .apply(Command::NoteMaster {
+            epoch: cluster.epoch(),
+            node: 1,
+            directory: Uuid::from_u128(0xD1),
+        })
+        .unwrap();
+    let mut full = driver(true);
+    full.launch.args = vec!["-c".to_owned(), "true".to_owned()];
+    full.launch.env = BTreeMap::from([("A".to_owned(), "b".to_owned())]);
+    full.launch.artifacts = vec![Artifact {
+        uri: "/opt/app.jar".to_owned(),
+    }];
+    full.conf = BTreeMap::from([("spark.x".to_owned(), "y".to_owned())]);
+    full.executor = Some(ExecutorSize {
+        cores: 1,
+        memory_mib: 64,
+    });
+    full.total_executor_cores = Some(2);
+    full.lease = Some(LEASE);
+    let full = cluster.submit_as(full);
+    let instance = cluster.place_driver(&full, 0);
+    cluster.report(0, &[runs(&instance)]);
+    for (run, name) in [(0, "rpc"), (1, "web")] {
+        cluster
+            .ask(Request::PublishEndpoint {
+                instance: instance.clone(),
+                restart: run,
+                name: name.to_owned(),
+                address: "h:4040".to_owned(),
+            })
+            .unwrap();
+    }
+    let (unsupervised, other) = cluster.running_driver(false, 1);
+    let app = cluster.register_of(&full);
+    let second = ProfileRequest {
+        profile: ResourceProfile {
+            id: 1,
+            cores: Some(2),
+            memory_mib: 128,
+            named: BTreeMap::from([("gpu".to_owned(), 1)]),
+        },
+        target: Some(2),
+    };
+    let add = Request::AddProfile {
+        app: app.clone(),
+        wanted: second,
+    };
+    cluster.ask(add).unwrap();
+    let target = Request::SetExecutorTarget {
+        app: app.clone(),
+        profile: 0,
+        target: 3,
+    };
+    cluster.ask(target).unwrap();
+    let first = cluster.running_executor(&app, 1);
+    let with_gpu = Placement::Executor {
+        app: app.clone(),
+        profile: 1,
+        worker: worker_id(2),
+        incarnation: incarnation(2, 0),
+        cores: 2,
+        named: BTreeMap::from([("gpu".to_owned(), ["1".to_owned()].into())]),
+    };
+    assert_eq!(cluster.place(vec![with_gpu]), (1, 0));
+    cluster.report(1, &[exited(&first, 1)]);
+    let doomed = cluster.running_executor(&app, 1);
+    cluster
+        .ask(Request::KillExecutors {
+            app: app.clone(),
+            executors: vec![doomed_number(&doomed)],
+        })
+        .unwrap();
+    cluster.report(1, &[killed(&doomed), exited(&other, 0)]);
+    let waits = cluster.submit(false);
+    cluster.kill(&waits).unwrap();
+    cluster.wait(5);
+    cluster.lead();
+    cluster.attach(0, 0, &[runs(&instance)]);
+    cluster.attach(1, 0, &[]);
+    cluster.confirm(&app).unwrap();
+    cluster.complete(&[2]).unwrap();
+    cluster.lose(0);
+    cluster
+        .apply(Command::EndLeases {
+            epoch: cluster.epoch(),
+            drivers: vec![(full.clone(), 1)],
+        })
+        .unwrap();
+    cluster.place_driver(&full, 1);
+    for how in 0..3 {
+        let over = cluster.register();
+        match how {
+            0 => cluster.expire(&over).unwrap(),
+            1 => cluster.ask(Request::KillApplication { app: over }).unwrap(),
+            _ => cluster
+                .ask(Request::UnregisterApplication {
+                    app: over,
+                    failed: true,
+                    message: "gave up".to_owned(),
+                })
+                .unwrap(),
+        };
+    }
+    let stray = vesta_types::InstanceId::driver(cluster_id(), unsupervised, 9);
+    cluster.report(1, &[runs(&stray)]);
+    cluster
+        .apply(Command::RaiseVersion {
+            epoch: cluster.epoch(),
+            version: 1,
+        })
+        .unwrap();
+    cluster
+}
+
+fn doomed_number(instance: &vesta_types::InstanceId) -> u32 {
+    match instance.work {
+        vesta_types::Work::Executor { number, .. } => number,
+        vesta_types::Work::Driver { .. } => panic!("{instance} is an executor"),
+    }
+}
+
+#[test]
+fn a_log_of_format_1_is_applied_to_the_same_state() {
+    let log = file("log.entries");
+    let mut state = ClusterState::default();
+    let mut found = BTreeSet::new();
+    for (index, bytes) in (1..).zip(entries(&log)) {
+        let entry: Entry = codec::decode("frozen entry", bytes).unwrap();
+        assert_eq!(
+            codec::encode(&entry),
+            bytes,
+            "entry {index} is written as it was"
+        );
+        found.extend(kinds(&entry));
+        state.apply(index, &entry).ok();
+    }
+    assert_eq!(found.len(), KINDS, "{found:?}");
+    let hash = String::from_utf8(file("state.hash")).unwrap();
+    assert_eq!(format!("{:016x}", state.digest()), hash.trim());
+}
+
+#[test]
+fn a_state_of_format_1_is_read_and_written_as_it_was() {
+    let bytes = file("snapshot.state");
+    let state: ClusterState = codec::decode("frozen state", &bytes).unwrap();
+    assert_eq!(codec::encode(&state), bytes);
+    let hash = String::from_utf8(file("state.hash")).unwrap();
+    assert_eq!(format!("{:016x}", state.digest()), hash.trim());
+}
+
+#[test]
+#[ignore = "it writes what later releases must read"]
+fn write() {
+    let cluster = history();
+    let mut log = Vec::new();
+    for entry in &cluster.log {
+        let bytes = codec::encode(entry);
+        log.extend_from_slice(&(bytes.len() as u32).to_be_bytes());
+        log.extend_from_slice(&bytes);
+    }
+    let folder = folder(1);
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("log.entries"), log).unwrap();
+    std::fs::write(folder.join("snapshot.state"), codec::encode(&cluster.state)).unwrap();
+    let hash = format!("{:016x}\n", cluster.state.digest());
+    std::fs::write(folder.join("state.hash"), hash).unwrap();
+}

@@ -162,6 +162,10 @@ async fn open(config: Config, machine: Box<dyn StateMachine>) -> Result<Opened, 
     } else if identity.cluster_id.is_none() {
         tracing::info!(
             node = config.node_id,
+            join = %format!(
+                "vesta cluster add {}={}/{}",
+                config.node_id, config.client_addr, config.raft_addr
+            ),
             "raft.wait: an empty data directory, waiting to be joined"
         );
     }

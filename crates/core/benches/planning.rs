@@ -249,6 +249,9 @@ fn from_scratch(size: usize, label: &str) {
     let bytes = codec::encode(&full.state).len();
     let what = format!("encode the state ({:.1} MiB)", bytes as f64 / 1_048_576.0);
     line(&what, label, &mut spent);
+    // What a snapshot keeps entries waiting for.
+    let mut spent = measure(20, || drop(std::hint::black_box(full.state.clone())));
+    line("copy the state", label, &mut spent);
 
     let mut empty = Cluster::with_workers(size);
     empty.wait(size, false);

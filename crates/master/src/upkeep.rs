@@ -21,14 +21,45 @@ const SETTLE: Duration = Duration::from_secs(5);
 pub(crate) async fn run(context: Arc<Context>) {
     let mut period = tokio::time::interval(PERIOD);
     period.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut said = None;
     loop {
         period.tick().await;
+        let elsewhere = is_known_elsewhere(&context);
+        if elsewhere != said {
+            if let Some(text) = &elsewhere {
+                tracing::warn!("{text}");
+            }
+            said = elsewhere;
+        }
         // A leadership has begun once its first entry is applied; before that nothing is decided.
         let leads = context.node.status().role == Role::Leader;
         if leads && context.shown().status != vesta_types::RecoveryState::Standby {
             keep(&context).await;
         }
     }
+}
+
+/// What to do if the others dial this master at other addresses than it has now (failure D37).
+fn is_known_elsewhere(context: &Context) -> Option<String> {
+    let own = &context.config.node;
+    let members = context.node.status().members;
+    let known = members
+        .iter()
+        .find(|member| member.node_id == own.node_id)?;
+    if known.client_addr == own.client_addr && known.raft_addr == own.raft_addr {
+        return None;
+    }
+    Some(format!(
+        "the cluster knows this master at {} and {}, and its settings say {} and {}: if it has moved, \
+         `vesta cluster add {}={}/{}` tells the others",
+        known.client_addr,
+        known.raft_addr,
+        own.client_addr,
+        own.raft_addr,
+        own.node_id,
+        own.client_addr,
+        own.raft_addr
+    ))
 }
 
 async fn keep(context: &Context) {

@@ -111,7 +111,8 @@ fn greet(
         .unwrap_or_default();
     if !hello.cluster_id.is_empty() && !own.is_empty() && hello.cluster_id != own {
         let message = format!(
-            "the worker belongs to cluster {}, this master to {own}: it keeps what it runs",
+            "the worker belongs to cluster {}, this master to {own}: it keeps what it runs. If {own} was restored \
+             from a snapshot of its cluster, `vesta worker adopt` on its machine gives it to that",
             shown(&hello.cluster_id)
         );
         return Err(refused("WRK001", message));

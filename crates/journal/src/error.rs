@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 /// What an operator does with a member whose directory can't be trusted any more.
-const REJOIN: &str = "to rejoin as a fresh learner, move the directory away and start again without --form \
-                      (`vesta master --data-dir EMPTY`); it is then joined under a new node id";
+const REJOIN: &str = "to rejoin as a fresh learner, move the directory away and start again under a new node id \
+                      and without --form (`vesta master --node-id NEW --data-dir EMPTY`); then, through another \
+                      master, `vesta cluster add NEW=CLIENTS/RAFT` and `vesta cluster remove OLD`";
 
 /// Why a journal can't be opened, read or written. Each kind that an operator may meet has a code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

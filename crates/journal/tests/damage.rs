@@ -360,7 +360,7 @@ fn a_log_that_lost_committed_entries_is_jrn004_with_the_way_back() {
         "{text}"
     );
     assert!(
-        text.contains("vesta master --data-dir EMPTY") && text.contains("without --form"),
+        text.contains("vesta cluster add") && text.contains("without --form"),
         "{text}"
     );
 }

@@ -53,7 +53,7 @@ pub async fn run(args: List) -> Result<(), Failure> {
         consistent: args.reading.consistent,
         limit: args.limit.unwrap_or(0),
         ended: args.all,
-        state_hash: false,
+        state_hash: args.kind == Kind::Masters,
     };
     // Each kind has a reply type of its own, of the same shape.
     macro_rules! list {

@@ -3,9 +3,8 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use vesta_types::{ApplicationDescription, DriverDescription, ProfileRequest};
-
 use vesta_types::resources::show_memory;
+use vesta_types::{ApplicationDescription, DriverDescription, ProfileRequest};
 
 use crate::state::{Application, ClusterState, Driver, Worker};
 

@@ -76,8 +76,9 @@ pub struct ClusterState {
     /// What the descriptions of all drivers and applications here take together, in bytes.
     #[serde(default)]
     pub described_bytes: u64,
-    /// What placed drivers and live executors have published, by owner and name.
-    #[serde(default)]
+    /// What placed drivers and live executors have published, by owner and name. Left out while there is
+    /// none: what format 1 froze has none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub endpoints: BTreeMap<EndpointOwner, BTreeMap<String, Endpoint>>,
     /// Submission keys and their answers.
     pub keys: Keys,

@@ -209,11 +209,8 @@ fn a_log_of_format_1_is_applied_to_the_same_state() {
     let mut found = BTreeSet::new();
     for (index, bytes) in (1..).zip(entries(&log)) {
         let entry: Entry = codec::decode("frozen entry", bytes).unwrap();
-        assert_eq!(
-            codec::encode(&entry),
-            bytes,
-            "entry {index} is written as it was"
-        );
+        let same = codec::encode(&entry) == bytes;
+        assert!(same, "entry {index} is not written as it was: {entry:?}");
         found.extend(kinds(&entry));
         state.apply(index, &entry).ok();
     }
@@ -226,7 +223,10 @@ fn a_log_of_format_1_is_applied_to_the_same_state() {
 fn a_state_of_format_1_is_read_and_written_as_it_was() {
     let bytes = file("snapshot.state");
     let state: ClusterState = codec::decode("frozen state", &bytes).unwrap();
-    assert_eq!(codec::encode(&state), bytes);
+    assert!(
+        codec::encode(&state) == bytes,
+        "it is not written as it was"
+    );
     let hash = String::from_utf8(file("state.hash")).unwrap();
     assert_eq!(format!("{:016x}", state.digest()), hash.trim());
 }

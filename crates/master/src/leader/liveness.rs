@@ -157,8 +157,10 @@ impl Leader {
             if led < until {
                 return Vec::new();
             }
-            // Whoever falls silent later is judged anew.
-            self.brake.until = None;
+            // Whoever falls silent later is judged anew; those that this verdict has no room for, not.
+            if silent.len() < VERDICT_WORKERS_MAX {
+                self.brake.until = None;
+            }
         }
         self.brake.lost.extend(silent.iter().map(|_| led));
         silent

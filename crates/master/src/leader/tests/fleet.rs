@@ -19,7 +19,7 @@ fn id(number: usize) -> WorkerId {
 
 /// The session of a worker in the leadership of this term.
 fn session(term: u64, number: usize) -> SessionId {
-    term * 1_000 + number as u64
+    term * 10_000 + number as u64
 }
 
 fn sessions(term: u64, workers: Range<usize>) -> Vec<SessionId> {
@@ -41,8 +41,19 @@ fn pass(play: &mut Play, seconds: u64, beating: &[SessionId]) {
 fn fleet_of(workers: usize) -> Play {
     let mut play = Play::new();
     for number in 0..workers {
-        play.attach(session(1, number), &name(number));
+        let (session, description) = (session(1, number), worker(&name(number)));
+        play.take(Input::WorkerOpened(session, description.clone()));
+        let report = WorkerReport {
+            epoch: play.state.epoch,
+            description,
+            reports: Vec::new(),
+            stale_orders: 0,
+            leaving: false,
+        };
+        play.take(Input::WorkerReport(session, report));
     }
+    play.act();
+    assert_eq!(play.state.workers.len(), workers);
     play
 }
 
@@ -300,6 +311,16 @@ fn those_that_fall_silent_after_a_verdict_over_many_are_judged_anew() {
     assert_eq!(dead(&play).len(), 70);
     pass_without(&mut play, 4, 77, FLEET);
     assert_eq!(dead(&play).len(), 77);
+}
+
+/// One verdict names a thousand workers at most; those that are left over don't wait for another timeout.
+#[test]
+fn a_fleet_larger_than_one_verdict_is_lost_as_a_whole() {
+    let mut play = fleet_of(1_100);
+    pass(&mut play, 119, &[]);
+    assert_eq!(dead(&play).len(), 0);
+    pass(&mut play, 6, &[]);
+    assert_eq!(dead(&play).len(), 1_100);
 }
 
 /// Recovery condemns no more at once than the ordinary timer would: the rest of the fleet gets work, and

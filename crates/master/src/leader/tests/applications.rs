@@ -75,7 +75,7 @@ fn an_application_is_told_why_it_waits_as_the_cluster_changes_around_it() {
     play.pass(2);
     let said = why(&mut play).unwrap();
     assert!(
-        said.contains("needs 64 MiB of memory, the largest has 32 MiB"),
+        said.contains("needs 64m of memory, the largest has 32m"),
         "{said}"
     );
     play.pass_with(5, &[2]);

@@ -6,6 +6,7 @@ mod cli;
 mod cuts;
 mod demo;
 mod disconnect;
+mod drain;
 mod endpoints;
 mod failover;
 mod fencing;

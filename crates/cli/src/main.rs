@@ -21,8 +21,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    app, cluster, completions, endpoint, failover, kill, list, logs, master, snapshot, status,
-    submit, worker,
+    app, cluster, completions, drain, endpoint, failover, kill, list, logs, master, snapshot,
+    status, submit, worker,
 };
 use crate::exit::{EXIT_CODES, Failure};
 
@@ -46,6 +46,8 @@ enum Command {
     Logs(logs::Logs),
     App(Box<app::App>),
     Endpoint(endpoint::EndpointCommand),
+    Drain(drain::Drain),
+    Undrain(drain::Undrain),
     Failover(failover::FailoverCommand),
     Cluster(cluster::ClusterCommand),
     Snapshot(snapshot::SnapshotCommand),
@@ -140,6 +142,8 @@ fn run(command: Command) -> Result<(), Failure> {
             Command::List(args) => list::run(args).await,
             Command::Logs(args) => logs::run(args).await,
             Command::App(args) => app::run(*args).await,
+            Command::Drain(args) => drain::run(args).await,
+            Command::Undrain(args) => drain::run_undrain(args).await,
             Command::Endpoint(args) => endpoint::run(args).await,
             Command::Failover(args) => failover::run(args).await,
             Command::Cluster(args) => cluster::run(args).await,

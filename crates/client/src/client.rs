@@ -8,7 +8,7 @@ use vesta_proto::client as proto;
 use vesta_proto::client::client_client::ClientClient;
 use vesta_proto::client_convert;
 use vesta_types::limits::MESSAGE_BYTES_MAX;
-use vesta_types::{AppId, DriverDescription, DriverId, SubmissionKey};
+use vesta_types::{AppId, DriverDescription, DriverId, SubmissionKey, WorkerId};
 
 use crate::call::{Kind, call};
 use crate::pool::{ANSWER_BYTES_MAX, Pool};
@@ -74,6 +74,7 @@ macro_rules! current {
 }
 
 current!(
+    GetWorkerReply,
     GetDriverReply,
     GetApplicationReply,
     ListDriversReply,
@@ -195,7 +196,51 @@ impl Client {
         self.write(key, send).await
     }
 
+    /// Drains a worker: nothing new is placed on it, and after `deadline` what can go elsewhere does.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn drain_worker(
+        &self,
+        key: SubmissionKey,
+        worker: &WorkerId,
+        deadline: Duration,
+    ) -> Result<proto::DrainReply, ClientError> {
+        let request = proto::DrainWorkerRequest {
+            key: key.to_string(),
+            worker_id: worker.to_string(),
+            deadline_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX),
+        };
+        let send = |channel| {
+            let request = request.clone();
+            async move { stub(channel).drain_worker(request).await }
+        };
+        self.write(key, send).await
+    }
+
+    /// Takes the drain of a worker back.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn undrain_worker(
+        &self,
+        key: SubmissionKey,
+        worker: &WorkerId,
+    ) -> Result<proto::DrainReply, ClientError> {
+        let request = proto::UndrainWorkerRequest {
+            key: key.to_string(),
+            worker_id: worker.to_string(),
+        };
+        let send = |channel| {
+            let request = request.clone();
+            async move { stub(channel).undrain_worker(request).await }
+        };
+        self.write(key, send).await
+    }
+
     reads! {
+        /// One worker.
+        get_worker(GetWorkerRequest) -> GetWorkerReply;
         /// One driver.
         get_driver(GetDriverRequest) -> GetDriverReply;
         /// One application with its executors.

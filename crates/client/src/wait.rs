@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 use vesta_proto::client as proto;
-use vesta_types::{AppId, DriverId};
+use vesta_types::{AppId, DriverId, WorkerId, WorkerState};
 
 use crate::{Client, ClientError};
 
@@ -64,6 +64,39 @@ impl Client {
             reply.application.ok_or_else(|| gone(id))
         };
         wait(look, |application| application.ended, on_update).await
+    }
+}
+
+impl Client {
+    /// Waits until a drained worker has nothing left, or is no longer drained or no longer there, as
+    /// [`Client::wait_driver`]. Returns it as it was then.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn wait_drained(
+        &self,
+        id: &WorkerId,
+        on_update: impl FnMut(WaitUpdate<'_, proto::Worker>),
+    ) -> Result<proto::Worker, ClientError> {
+        let request = proto::GetWorkerRequest {
+            worker_id: id.to_string(),
+            consistent: true,
+        };
+        let look = || async {
+            let reply = self.get_worker(request.clone()).await?;
+            let mut worker = reply.worker.ok_or_else(|| gone(id))?;
+            // What differs at every look is no change.
+            worker.last_heard_ms = None;
+            if let Some(left) = worker.drain.as_mut().and_then(|it| it.left_ms.as_mut()) {
+                *left -= *left % 1_000;
+            }
+            Ok(worker)
+        };
+        let done = |worker: &proto::Worker| {
+            let left = worker.drivers + worker.executors + worker.stopping;
+            worker.drain.is_none() || worker.state == WorkerState::Dead.as_str() || left == 0
+        };
+        wait(look, done, on_update).await
     }
 }
 

@@ -81,6 +81,13 @@ pub enum Command {
         /// Which driver's, and which attempt's.
         drivers: Vec<(DriverId, u32)>,
     },
+    /// The deadlines of drains are over: executors and supervised drivers there are to end.
+    EndDrains {
+        /// Decided under.
+        epoch: Epoch,
+        /// Which worker's, and which drain of it, by the index of the entry that asked for it.
+        drains: Vec<(WorkerId, u64)>,
+    },
     /// A plan. Each placement is re-checked; what no longer fits is refused, the rest is applied.
     Place {
         /// Decided under.
@@ -185,6 +192,19 @@ pub enum Request {
     KillApplication {
         /// Which.
         app: AppId,
+    },
+    /// Drain a worker: nothing new is placed on it, and after a deadline executors and supervised
+    /// drivers go elsewhere.
+    DrainWorker {
+        /// Which.
+        worker: WorkerId,
+        /// How long what runs there may go on, in milliseconds.
+        deadline_ms: u64,
+    },
+    /// Take a drain back: the worker is given work again.
+    UndrainWorker {
+        /// Which.
+        worker: WorkerId,
     },
     /// Publish where the run of an instance is reached; it is forgotten with that run.
     PublishEndpoint {

@@ -2,7 +2,7 @@
 
 use vesta_types::{InstanceId, WorkerId};
 
-use crate::state::{Application, ClusterState, Driver, Executor};
+use crate::state::{Application, ClusterState, Driver, DriverPlacement, Executor};
 
 /// One instance that should run.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +39,8 @@ pub fn for_worker<'a>(state: &'a ClusterState, worker: &WorkerId) -> Orders<'a> 
         let Some(instance) = state.driver_instance(driver) else {
             continue;
         };
-        if driver.kill_requested {
+        let moving = |placement: &DriverPlacement| placement.moving;
+        if driver.kill_requested || driver.placement.as_ref().is_some_and(moving) {
             orders.stop.push(instance);
         } else {
             orders.run.push((instance, Should::Driver(driver)));

@@ -45,6 +45,13 @@ pub enum Answer {
         /// For people.
         message: String,
     },
+    /// A drain is recorded, or taken back.
+    Drained {
+        /// The worker's state now.
+        state: String,
+        /// For people.
+        message: String,
+    },
     /// Nothing more to say.
     Done,
     /// A client's write whose key had been answered before: that answer.

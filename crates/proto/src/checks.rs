@@ -7,7 +7,7 @@ use vesta_types::limits::{
     ENDPOINT_NAME_BYTES_MAX, LAUNCH_BYTES_MAX, MEMORY_MIB_MAX, NAME_BYTES_MAX, NAMED_RESOURCES_MAX,
     PATH_BYTES_MAX,
 };
-use vesta_types::{AppId, Artifact, DriverId, ExecutorId, Launch, SubmissionKey};
+use vesta_types::{AppId, Artifact, DriverId, ExecutorId, Launch, SubmissionKey, WorkerId};
 
 use crate::error::ConvertError;
 
@@ -84,6 +84,20 @@ pub fn app_id(text: &str) -> Result<AppId, ConvertError> {
             "app_id",
             text,
             "an application id such as app-20261121110000-0000",
+        )
+    })
+}
+
+/// A worker id.
+///
+/// # Errors
+/// When it has not the form of one.
+pub fn worker_id(text: &str) -> Result<WorkerId, ConvertError> {
+    text.parse().map_err(|_| {
+        ConvertError::text(
+            "worker_id",
+            text,
+            "a worker id such as worker-20261121110000-127-0-0-1-7710",
         )
     })
 }

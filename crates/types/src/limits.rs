@@ -82,6 +82,9 @@ pub const TEXT_BYTES_MAX: usize = 1_024;
 /// those before them are acknowledged.
 pub const REPORT_BYTES_MAX: usize = 768 * 1024;
 
+/// The longest deadline of a drain: what is meant to go on for longer than a month needs none of it.
+pub const DRAIN_DEADLINE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
+
 /// Instances in one report of a worker.
 pub const REPORTS_MAX: usize = 10_000;
 

@@ -5,6 +5,7 @@ pub mod client_mode;
 pub mod cluster;
 pub mod completions;
 pub mod daemon;
+pub mod drain;
 pub mod endpoint;
 pub mod failover;
 pub mod kill;

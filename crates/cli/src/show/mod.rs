@@ -15,4 +15,4 @@ pub use drivers::{driver, drivers};
 pub use endpoints::endpoints;
 pub use masters::{differing, masters, members};
 pub use words::time;
-pub use workers::workers;
+pub use workers::{drain, workers};

@@ -60,6 +60,42 @@ pub fn workers(workers: &[Worker], width: Option<usize>) -> String {
     })
 }
 
+/// What is left of a drained worker, and until when; `None` if it is not drained.
+pub fn drain(worker: &Worker) -> Option<String> {
+    let drain = worker.drain.as_ref()?;
+    let supervised = worker.drivers.saturating_sub(drain.unsupervised);
+    let counts = [
+        (worker.executors, "executor", "executors"),
+        (supervised, "supervised driver", "supervised drivers"),
+    ];
+    let counts = counts.into_iter().filter(|(count, ..)| *count > 0);
+    let named = |(count, one, many)| format!("{count} {}", if count == 1 { one } else { many });
+    let left: Vec<String> = counts.map(named).collect();
+    let mut text = if left.is_empty() {
+        String::new()
+    } else {
+        let when = match drain.left_ms {
+            _ if drain.over => "being moved".to_owned(),
+            Some(ms) => format!("moved in {} s", ms / 1_000),
+            None => format!("moved {} s after it was drained", drain.deadline_ms / 1_000),
+        };
+        format!("{} {when}", left.join(", "))
+    };
+    if drain.unsupervised > 0 {
+        let and = if text.is_empty() { "" } else { "; " };
+        let s = if drain.unsupervised == 1 { "" } else { "s" };
+        text.push_str(&format!(
+            "{and}waits for {} unsupervised driver{s}",
+            drain.unsupervised
+        ));
+    }
+    Some(if text.is_empty() {
+        "drained: nothing is left".to_owned()
+    } else {
+        format!("drained: {text}")
+    })
+}
+
 fn worker_notes(worker: &Worker) -> String {
     let mut notes = Vec::new();
     let registered: BTreeMap<_, _> = worker.addresses.iter().collect();
@@ -68,6 +104,7 @@ fn worker_notes(worker: &Worker) -> String {
         let used = used.map_or(0, |used| used.addresses.len());
         notes.push(format!("{name} {used}/{}", all.addresses.len()));
     }
+    notes.extend(drain(worker));
     if worker.suspect {
         notes.push("its connection is broken".to_owned());
     }

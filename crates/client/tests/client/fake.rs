@@ -396,6 +396,9 @@ impl client_server::Client for Service {
         save_snapshot(proto::SaveSnapshotRequest) -> Self::SaveSnapshotStream;
         kill_driver(proto::KillDriverRequest) -> proto::KillReply;
         kill_application(proto::KillApplicationRequest) -> proto::KillReply;
+        drain_worker(proto::DrainWorkerRequest) -> proto::DrainReply;
+        undrain_worker(proto::UndrainWorkerRequest) -> proto::DrainReply;
+        get_worker(proto::GetWorkerRequest) -> proto::GetWorkerReply;
         get_application(proto::GetApplicationRequest) -> proto::GetApplicationReply;
         list_drivers(proto::ListRequest) -> proto::ListDriversReply;
         list_applications(proto::ListRequest) -> proto::ListApplicationsReply;

@@ -202,6 +202,10 @@ fn judge(driver: &crate::Driver, status: &InstanceStatus) -> End {
     }
 }
 
+fn is_moving(driver: &crate::Driver) -> bool {
+    driver.placement.as_ref().is_some_and(|it| it.moving)
+}
+
 fn judge_exit(driver: &crate::Driver, exit: &Exit) -> End {
     let supervise = driver.description.supervise;
     let said = exit.to_string();
@@ -216,7 +220,12 @@ fn judge_exit(driver: &crate::Driver, exit: &Exit) -> End {
         // Its worker ended it unasked: that is a worker going away, and how the process took it says
         // nothing of its work.
         Exit { killed: true, .. } => {
-            let message = format!("its worker was shut down; {said}");
+            let why = if is_moving(driver) {
+                "moved, since its worker is drained"
+            } else {
+                "its worker was shut down"
+            };
+            let message = format!("{why}; {said}");
             if supervise {
                 End::Again(message)
             } else {

@@ -71,6 +71,7 @@ impl Applying<'_> {
             return false;
         };
         self.state.workers.remove(&id);
+        self.state.drains.remove(&id);
         true
     }
 }

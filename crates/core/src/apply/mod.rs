@@ -9,6 +9,7 @@
 
 mod applications;
 mod client;
+mod drains;
 mod drivers;
 mod endpoints;
 mod executors;
@@ -135,6 +136,10 @@ impl Applying<'_> {
             Command::EndLeases { epoch, drivers } => {
                 self.check_epoch(*epoch)?;
                 self.end_leases(drivers)
+            }
+            Command::EndDrains { epoch, drains } => {
+                self.check_epoch(*epoch)?;
+                self.end_drains(drains)
             }
             Command::Place {
                 epoch,

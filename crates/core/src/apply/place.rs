@@ -86,6 +86,7 @@ impl Applying<'_> {
             started: None,
             pid: None,
             restart: 0,
+            moving: false,
         });
         self.state.driver_queue.remove(&driver.ticket);
         Some(())

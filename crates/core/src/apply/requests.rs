@@ -45,6 +45,11 @@ impl Applying<'_> {
                 self.unregister_application(app, failed, message)
             }
             Request::KillApplication { app } => self.kill_application(app),
+            Request::DrainWorker {
+                worker,
+                deadline_ms,
+            } => self.drain_worker(worker, *deadline_ms),
+            Request::UndrainWorker { worker } => self.undrain_worker(worker),
             Request::PublishEndpoint {
                 instance,
                 restart,

@@ -183,7 +183,7 @@ impl Applying<'_> {
             .retain(|dead| *dead != description.id);
         let worker = Worker {
             description: description.clone(),
-            state: WorkerState::Alive,
+            state: self.state_of_registered(&description.id),
             confirmed_epoch: self.state.epoch,
             registered: self.now,
             dead_since: None,
@@ -196,17 +196,27 @@ impl Applying<'_> {
         self.state.workers.insert(description.id.clone(), worker);
     }
 
-    /// The same life of a worker answers. A DEAD one is ALIVE again: its instances were declared lost,
+    /// A drain outlives every life of its worker: operators drain machines, not boots.
+    fn state_of_registered(&self, id: &WorkerId) -> WorkerState {
+        if self.state.drains.contains_key(id) {
+            WorkerState::Decommissioned
+        } else {
+            WorkerState::Alive
+        }
+    }
+
+    /// The same life of a worker answers. A DEAD one is in again: its instances were declared lost,
     /// and what it still runs of them is stopped. Any other keeps its state, DECOMMISSIONED too.
     fn confirm(&mut self, description: &WorkerDescription) {
         let epoch = self.state.epoch;
+        let registered = self.state_of_registered(&description.id);
         let Some(worker) = self.state.workers.get_mut(&description.id) else {
             return;
         };
         worker.description = description.clone();
         worker.confirmed_epoch = epoch;
         if worker.state == WorkerState::Dead {
-            worker.state = WorkerState::Alive;
+            worker.state = registered;
             worker.dead_since = None;
             self.state
                 .dead_workers

@@ -9,6 +9,7 @@
 mod addresses;
 mod applications;
 mod bookings;
+mod drains;
 mod endpoints;
 mod epochs;
 mod history;
@@ -23,6 +24,7 @@ mod workers;
 
 mod step_clocks;
 mod step_confirmed;
+mod step_drains;
 mod step_epochs;
 mod step_growth;
 mod step_kills;
@@ -55,6 +57,7 @@ pub fn check(state: &ClusterState) -> Result<(), Vec<String>> {
         addresses::check,
         applications::check,
         bookings::check,
+        drains::check,
         endpoints::check,
         epochs::check,
         history::check,
@@ -86,6 +89,7 @@ pub fn check_step(before: &ClusterState, after: &ClusterState) -> Result<(), Vec
     let checks = [
         step_clocks::check,
         step_confirmed::check,
+        step_drains::check,
         step_epochs::check,
         step_growth::check,
         step_kills::check,

@@ -13,7 +13,9 @@ use vesta_types::{
 
 use super::{check, check_step};
 use crate::command::{Command, Entry, Placement, Request};
-use crate::state::{Application, ClusterState, Driver, Endpoint, EndpointOwner, Executor, Worker};
+use crate::state::{
+    Application, ClusterState, Drain, Driver, Endpoint, EndpointOwner, Executor, Worker,
+};
 
 const AT: Timestamp = Timestamp(1_795_258_800_000);
 const CLUSTER: ClusterId = ClusterId(Uuid::from_u128(1));
@@ -200,6 +202,16 @@ fn app(state: &mut ClusterState) -> &mut Application {
     state.applications.get_mut(&id).unwrap()
 }
 
+fn drain(state: &mut ClusterState, n: u16, over: bool) {
+    let drain = Drain {
+        index: 1,
+        asked: AT,
+        deadline_ms: 0,
+        over,
+    };
+    state.drains.insert(worker_id(n), drain);
+}
+
 fn publish(state: &mut ClusterState, n: u64, attempt: u32) {
     let endpoint = Endpoint {
         address: "h:1".to_owned(),
@@ -222,6 +234,40 @@ fn a_state_that_is_broken_in_one_place_is_found_out() {
     let table: &[(&str, Break, &str)] = &[
         ("booked", |s| worker(s, 0).booked.cores += 1, "booked"),
         ("bytes", |s| s.described_bytes += 1, "counted as"),
+        (
+            "not drained",
+            |s| worker(s, 1).state = WorkerState::Decommissioned,
+            "drained: None",
+        ),
+        ("drained", |s| drain(s, 1, false), "is ALIVE, drained"),
+        ("nobody's drain", |s| drain(s, 9, false), "no such worker"),
+        (
+            "drained and not moved",
+            |s| {
+                worker(s, 0).state = WorkerState::Decommissioned;
+                drain(s, 0, true);
+            },
+            "is to run there",
+        ),
+        (
+            "decommissioned",
+            |s| executor(s).state = ExecutorState::Decommissioned,
+            "not told to end",
+        ),
+        (
+            "moves",
+            |s| driver(s, 0).placement.as_mut().unwrap().moving = true,
+            "is not supervised, and moves",
+        ),
+        (
+            "stays",
+            |s| {
+                worker(s, 0).state = WorkerState::Decommissioned;
+                drain(s, 0, true);
+                driver(s, 0).description.supervise = true;
+            },
+            "and driver-",
+        ),
         ("endpoint", |s| publish(s, 1, 1), "does not run"),
         ("old endpoint", |s| publish(s, 0, 0), "an earlier run"),
         (
@@ -630,6 +676,13 @@ fn a_step_that_breaks_a_rule_is_found_out() {
             "ran, and waits again",
         ),
         (
+            "placed on a drained worker",
+            |s| {
+                worker(s, 1).drivers.insert(driver_id(1));
+            },
+            "which is drained",
+        ),
+        (
             "two at once",
             |s| driver(s, 0).attempt = 2,
             "from attempt 1 to 2",
@@ -645,6 +698,7 @@ fn a_step_that_breaks_a_rule_is_found_out() {
         before.keys.floor = Timestamp(5);
         driver(&mut before, 0).placement.as_mut().unwrap().restart = 3;
         executor(&mut before).state = ExecutorState::Running;
+        worker(&mut before, 1).state = WorkerState::Decommissioned;
         let mut after = before.clone();
         check_step(&before, &after).unwrap();
         break_it(&mut after);

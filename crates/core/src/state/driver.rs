@@ -23,6 +23,10 @@ pub struct DriverPlacement {
     pub pid: Option<u32>,
     /// How often its worker has restarted it in this attempt.
     pub restart: u32,
+    /// Whether it is to end here so that the next attempt can be elsewhere: its worker is drained.
+    /// Left out while it does not: what format 1 froze knows no drain.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub moving: bool,
 }
 
 /// A driver.

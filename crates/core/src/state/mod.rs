@@ -1,6 +1,7 @@
 //! The replicated state. Every collection is ordered, so every replica iterates alike.
 
 mod application;
+mod drain;
 mod driver;
 mod endpoint;
 mod former;
@@ -17,6 +18,7 @@ use vesta_types::{
 };
 
 pub use application::{Application, Executor};
+pub use drain::Drain;
 pub use driver::{Driver, DriverPlacement};
 pub use endpoint::{Endpoint, EndpointOwner};
 pub use former::Former;
@@ -56,6 +58,10 @@ pub struct ClusterState {
     pub workers: Tracked<WorkerId, Worker>,
     /// DEAD workers, the one that has been so longest first.
     pub dead_workers: VecDeque<WorkerId>,
+    /// Drains of workers, DEAD ones too until they are forgotten. Left out while there is none, as
+    /// `endpoints`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub drains: BTreeMap<WorkerId, Drain>,
     /// Drivers, live and ended.
     pub drivers: Tracked<DriverId, Driver>,
     /// Applications, live and ended.

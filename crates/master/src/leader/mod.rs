@@ -7,6 +7,7 @@ mod applications;
 mod attention;
 mod clock;
 mod dispatch;
+mod drains;
 mod leases;
 mod liveness;
 mod planning;
@@ -114,6 +115,7 @@ enum Pending {
     Lose(Vec<WorkerId>, Box<Command>),
     Expire(Vec<AppId>),
     EndLeases(Vec<(DriverId, u32)>),
+    EndDrains(Vec<(WorkerId, u64)>),
 }
 
 /// A leadership.
@@ -139,6 +141,8 @@ pub struct Leader {
     unsettled: Vec<(Vec<WorkerId>, Box<Command>)>,
     /// Attempts that were lost and may still run.
     lost_attempts: BTreeMap<DriverId, leases::LostAttempt>,
+    /// Drains whose deadlines are not over.
+    drain_clocks: BTreeMap<WorkerId, drains::DrainClock>,
     outputs: Vec<Output>,
 }
 
@@ -170,6 +174,7 @@ impl Leader {
             brake: liveness::Brake::default(),
             unsettled: Vec::new(),
             lost_attempts: BTreeMap::new(),
+            drain_clocks: BTreeMap::new(),
             outputs: Vec::new(),
         };
         leader.track(state);
@@ -203,6 +208,7 @@ impl Leader {
             self.judge(state);
             self.complete_recovery(state);
             self.end_leases(state);
+            self.end_drains(state);
             self.plan(state);
             self.dispatch(state);
             self.send_tables(state);
@@ -256,6 +262,7 @@ impl Leader {
                 None => self.unsettled.push((workers, verdict)),
             },
             Pending::EndLeases(drivers) => self.leases_proposed(&drivers),
+            Pending::EndDrains(drains) => self.drains_proposed(&drains),
             Pending::Expire(apps) => {
                 for app in apps {
                     if let Some(line) = self.apps.get_mut(&app) {

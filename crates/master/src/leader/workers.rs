@@ -83,16 +83,21 @@ pub struct WorkerGlance {
     pub suspect: bool,
     /// Orders that it has refused as stale.
     pub stale_orders: u64,
+    /// What is left of the deadline of its drain, in time led; `None` if none is under way.
+    pub drain_left: Option<Duration>,
 }
 
 impl Leader {
     /// What this leader knows of each worker.
     pub fn glance(&self) -> impl Iterator<Item = (&WorkerId, WorkerGlance)> {
-        self.workers.iter().map(|(id, line)| {
+        let led = self.clock.led();
+        self.workers.iter().map(move |(id, line)| {
+            let drain = self.drain_clocks.get(id);
             let glance = WorkerGlance {
-                silent: self.clock.led().saturating_sub(line.last_heard),
+                silent: led.saturating_sub(line.last_heard),
                 suspect: line.session.is_none(),
                 stale_orders: line.stale_orders,
+                drain_left: drain.map(|clock| clock.left(led)),
             };
             (id, glance)
         })

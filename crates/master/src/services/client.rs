@@ -11,12 +11,13 @@ use vesta_proto::client;
 use vesta_proto::client::client_client::ClientClient;
 use vesta_proto::client::client_server::Client;
 use vesta_proto::client::{
-    AddMasterRequest, ChangeMastersReply, FindKeyReply, FindKeyRequest, GetApplicationReply,
-    GetApplicationRequest, GetDriverReply, GetDriverRequest, KillApplicationRequest,
-    KillDriverRequest, KillReply, ListApplicationsReply, ListDriversReply, ListEndpointsReply,
-    ListEndpointsRequest, ListFailoversReply, ListMastersReply, ListRequest, ListWorkersReply,
-    ReadLogReply, ReadLogRequest, ReadPoint, RemoveMasterRequest, SaveSnapshotRequest,
-    SubmitDriverReply, SubmitDriverRequest, TransferLeadershipReply, TransferLeadershipRequest,
+    AddMasterRequest, ChangeMastersReply, DrainReply, DrainWorkerRequest, FindKeyReply,
+    FindKeyRequest, GetApplicationReply, GetApplicationRequest, GetDriverReply, GetDriverRequest,
+    GetWorkerReply, GetWorkerRequest, KillApplicationRequest, KillDriverRequest, KillReply,
+    ListApplicationsReply, ListDriversReply, ListEndpointsReply, ListEndpointsRequest,
+    ListFailoversReply, ListMastersReply, ListRequest, ListWorkersReply, ReadLogReply,
+    ReadLogRequest, ReadPoint, RemoveMasterRequest, SaveSnapshotRequest, SubmitDriverReply,
+    SubmitDriverRequest, TransferLeadershipReply, TransferLeadershipRequest, UndrainWorkerRequest,
 };
 use vesta_proto::{checks, client_convert};
 use vesta_types::DriverId;
@@ -95,6 +96,54 @@ impl ClientService {
     ) -> Result<Response<KillReply>, Status> {
         let app = checks::app_id(&request.app_id).map_err(|error| status::invalid(&error))?;
         self.kill(&request.key, Body::KillApplication { app }).await
+    }
+
+    async fn drain_here(&self, key: &str, body: Body) -> Result<Response<DrainReply>, Status> {
+        let key = checks::key(key).map_err(|error| status::invalid(&error))?;
+        match self.0.write(key, body).await?.0 {
+            Answer::Drained { state, message } => Ok(Response::new(DrainReply { state, message })),
+            answer => Err(status::unexpected(&answer)),
+        }
+    }
+
+    async fn drain_worker_here(
+        &self,
+        request: DrainWorkerRequest,
+    ) -> Result<Response<DrainReply>, Status> {
+        let worker = checks::worker_id(&request.worker_id);
+        let worker = worker.map_err(|error| status::invalid(&error))?;
+        let deadline_ms = request.deadline_ms;
+        let body = Body::DrainWorker {
+            worker,
+            deadline_ms,
+        };
+        self.drain_here(&request.key, body).await
+    }
+
+    async fn undrain_worker_here(
+        &self,
+        request: UndrainWorkerRequest,
+    ) -> Result<Response<DrainReply>, Status> {
+        let worker = checks::worker_id(&request.worker_id);
+        let worker = worker.map_err(|error| status::invalid(&error))?;
+        let body = Body::UndrainWorker { worker };
+        self.drain_here(&request.key, body).await
+    }
+
+    async fn get_worker_here(
+        &self,
+        request: GetWorkerRequest,
+    ) -> Result<Response<GetWorkerReply>, Status> {
+        let id = checks::worker_id(&request.worker_id).map_err(|error| status::invalid(&error))?;
+        let read = self.0.read_point(request.consistent).await?;
+        let shown = self.0.shown();
+        let state = self.0.shared.state();
+        let worker = state.workers.get(&id);
+        let worker = worker.ok_or_else(|| unknown(&id, "worker", &read))?;
+        Ok(Response::new(GetWorkerReply {
+            worker: Some(views::worker(&state, worker, shown.workers.get(&id))),
+            read: Some(read),
+        }))
     }
 
     /// The leader, if that is known, and another master.
@@ -209,6 +258,37 @@ impl Client for ClientService {
     ) -> Result<Response<KillReply>, Status> {
         here_or_leader!(self.0, request, ClientClient, kill_application, |it| self
             .kill_application_here(it))
+    }
+
+    async fn drain_worker(
+        &self,
+        request: Request<DrainWorkerRequest>,
+    ) -> Result<Response<DrainReply>, Status> {
+        here_or_leader!(self.0, request, ClientClient, drain_worker, |it| self
+            .drain_worker_here(it))
+    }
+
+    async fn undrain_worker(
+        &self,
+        request: Request<UndrainWorkerRequest>,
+    ) -> Result<Response<DrainReply>, Status> {
+        here_or_leader!(self.0, request, ClientClient, undrain_worker, |it| self
+            .undrain_worker_here(it))
+    }
+
+    /// As of a list: the leader answers if it can.
+    async fn get_worker(
+        &self,
+        request: Request<GetWorkerRequest>,
+    ) -> Result<Response<GetWorkerReply>, Status> {
+        if let Some(mut leader) = self.leader(&request).await
+            && let Ok(answer) = leader
+                .get_worker(forwarded(request.get_ref().clone()))
+                .await
+        {
+            return Ok(answer);
+        }
+        self.get_worker_here(request.into_inner()).await
     }
 
     async fn get_driver(
@@ -354,7 +434,9 @@ impl Client for ClientService {
         let (id, answer) = match &record.answer {
             Ok(Answer::Submitted { driver }) => (driver.to_string(), "submitted".to_owned()),
             Ok(Answer::Registered { app }) => (app.to_string(), "registered".to_owned()),
-            Ok(Answer::Killed { message, .. }) => (String::new(), message.clone()),
+            Ok(Answer::Killed { message, .. } | Answer::Drained { message, .. }) => {
+                (String::new(), message.clone())
+            }
             Ok(_) => (String::new(), "done".to_owned()),
             Err(rejection) => (String::new(), format!("refused: {rejection}")),
         };

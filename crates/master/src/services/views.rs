@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use vesta_core::plan::{self, Reasons};
-use vesta_core::state::{Application, ClusterState, Driver, Executor, Worker};
+use vesta_core::state::{Application, ClusterState, Drain, Driver, Executor, Worker};
 use vesta_core::{FailoverReport, Outcome, Policy};
 use vesta_proto::client;
 use vesta_types::{AppId, DriverId, Timestamp};
@@ -207,6 +207,28 @@ pub fn worker(
         stale_orders_refused: glance.map_or(0, |glance| glance.stale_orders),
         addresses: addresses(&description.capacity.named),
         addresses_used: addresses(&worker.booked.named),
+        drain: state
+            .drains
+            .get(&description.id)
+            .map(|it| drain(state, worker, it, glance)),
+    }
+}
+
+fn drain(
+    state: &ClusterState,
+    worker: &Worker,
+    drain: &Drain,
+    glance: Option<&WorkerGlance>,
+) -> client::Drain {
+    let drivers = worker.drivers.iter().filter_map(|id| state.drivers.get(id));
+    let alone = drivers.filter(|driver| !driver.description.supervise);
+    let left = glance.and_then(|glance| glance.drain_left);
+    client::Drain {
+        asked_ms: drain.asked.0,
+        deadline_ms: drain.deadline_ms,
+        left_ms: left.map(|left| u64::try_from(left.as_millis()).unwrap_or(u64::MAX)),
+        over: drain.over,
+        unsupervised: count(alone.count()),
     }
 }
 

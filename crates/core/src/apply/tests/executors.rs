@@ -242,8 +242,11 @@ fn a_decommissioned_executor_s_end_costs_no_retry() {
     let mut cluster = Cluster::with_workers(1);
     let app = cluster.register();
     let executor = cluster.running_executor(&app, 0);
-    let found = cluster.state.applications.get_mut(&app).unwrap();
-    found.executors.get_mut(&0).unwrap().state = ExecutorState::Decommissioned;
+    cluster.drain(0, 0).unwrap();
+    assert_eq!(
+        cluster.executor(&app, 0).state,
+        ExecutorState::Decommissioned
+    );
     cluster.report(0, &[exited(&executor, 1)]);
     assert_eq!(cluster.app(&app).retries, 0);
     assert_eq!(cluster.executor(&app, 0).state, ExecutorState::Exited);

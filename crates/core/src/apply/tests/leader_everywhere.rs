@@ -8,7 +8,8 @@ use super::support::*;
 use super::world::World;
 use crate::command::Request;
 
-/// A day: drivers and an application, an end, a failing executor, a lost worker that comes back, a kill.
+/// A day: drivers and an application, an end, a failing executor, a lost worker that comes back, a kill,
+/// a worker that is drained and comes back.
 fn day(falls: impl IntoIterator<Item = usize>) -> World {
     let mut world = World::new(2, falls);
     world.settle();
@@ -45,6 +46,12 @@ fn day(falls: impl IntoIterator<Item = usize>) -> World {
         .skip(1)
         .collect();
     world.ask(Request::KillExecutors { app, executors });
+    world.settle();
+    world.drain(0);
+    world.settle();
+    world.ask(Request::UndrainWorker {
+        worker: worker_id(0),
+    });
     world.settle();
     for id in [&supervised, &moved, &moved_too] {
         world.exit(&world.cluster.instance(id), 0);

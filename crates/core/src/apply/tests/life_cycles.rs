@@ -193,10 +193,7 @@ fn every_event_in_every_state_of_an_executor() {
                     cluster.lose(0);
                     cluster.attach(0, 0, &[]);
                 }
-                Decommissioned => {
-                    let found = cluster.state.applications.get_mut(&app).unwrap();
-                    found.executors.get_mut(&1).unwrap().state = Decommissioned;
-                }
+                Decommissioned => drop(cluster.drain(0, 0)),
             }
             let before = cluster.executor(&app, 1).clone();
             assert_eq!(before.state, *state);
@@ -204,6 +201,7 @@ fn every_event_in_every_state_of_an_executor() {
             let after = cluster.executor(&app, 1);
             match state {
                 Decommissioned if *name == "runs" => assert_eq!(after.state, Decommissioned),
+                Decommissioned if *name == "killed" => assert_eq!(after.state, Killed),
                 state if state.is_final() => assert_eq!(*after, before, "{name} in {state}"),
                 state => assert_eq!(after.state, *expected, "{name} in {state}"),
             }
@@ -225,8 +223,14 @@ fn every_event_in_every_state_of_a_worker() {
         (
             "reboot",
             |c| drop(c.attach(0, 1, &[])),
-            [Alive, Alive, Alive],
+            [Alive, Alive, Decommissioned],
         ),
+        (
+            "drain",
+            |c| drop(c.drain(0, 1000)),
+            [Decommissioned, Dead, Decommissioned],
+        ),
+        ("undrain", |c| drop(c.undrain(0)), [Alive, Dead, Alive]),
         ("verdict", |c| c.lose(0), [Dead, Dead, Dead]),
         (
             "report",
@@ -247,9 +251,7 @@ fn every_event_in_every_state_of_a_worker() {
             match state {
                 Alive => {}
                 Dead => cluster.lose(0),
-                Decommissioned => {
-                    cluster.state.workers.get_mut(&worker_id(0)).unwrap().state = Decommissioned;
-                }
+                Decommissioned => drop(cluster.drain(0, 1000)),
             }
             event(&mut cluster);
             assert_eq!(cluster.worker(0).state, expected[n], "{name} in {state}");

@@ -2,6 +2,7 @@
 
 mod applications;
 mod client;
+mod drains;
 mod drivers;
 mod endpoints;
 mod executors;

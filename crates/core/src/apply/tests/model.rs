@@ -32,6 +32,13 @@ pub(super) struct ModelWorker {
     pub life: u16,
     pub state: WorkerState,
     pub confirmed: u64,
+    pub drain: Option<ModelDrain>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ModelDrain {
+    pub deadline: u64,
+    pub over: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -49,6 +56,8 @@ pub(super) struct ModelDriver {
     pub stops: bool,
     /// Where a lost attempt may still run.
     pub leased: Option<u16>,
+    /// It is told to end where it is, and goes elsewhere.
+    pub moving: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -97,6 +106,12 @@ impl Model {
         let epoch = self.epoch;
         self.worker(n)
             .is_some_and(|w| w.state == WorkerState::Alive && w.confirmed == epoch)
+    }
+
+    fn answers(&self, n: u16) -> bool {
+        let epoch = self.epoch;
+        self.worker(n)
+            .is_some_and(|w| w.state != WorkerState::Dead && w.confirmed == epoch)
     }
 
     pub(super) fn held(&self, n: u16) -> usize {
@@ -179,18 +194,68 @@ impl Model {
                 life,
                 state,
                 confirmed: 0,
+                drain: None,
             });
         }
         let epoch = self.epoch;
         let worker = self.worker_mut(n).unwrap();
-        (worker.life, worker.state, worker.confirmed) = (life, WorkerState::Alive, epoch);
+        worker.state = match worker.drain {
+            Some(_) => WorkerState::Decommissioned,
+            None => WorkerState::Alive,
+        };
+        (worker.life, worker.confirmed) = (life, epoch);
         for (app, number, says) in said {
             self.say(n, *app, *number, *says, true);
         }
     }
 
+    pub(super) fn drain(&mut self, n: u16, deadline: u64) -> bool {
+        let Some(worker) = self.worker_mut(n) else {
+            return false;
+        };
+        if worker.state == WorkerState::Dead {
+            return false;
+        }
+        worker.state = WorkerState::Decommissioned;
+        let known = worker.drain.get_or_insert(ModelDrain {
+            deadline,
+            over: false,
+        });
+        if !known.over {
+            known.deadline = deadline;
+        }
+        if deadline == 0 {
+            self.end_drain(n);
+        }
+        true
+    }
+
+    pub(super) fn undrain(&mut self, n: u16) {
+        let worker = self.worker_mut(n).unwrap();
+        worker.drain = None;
+        if worker.state == WorkerState::Decommissioned {
+            worker.state = WorkerState::Alive;
+        }
+    }
+
+    pub(super) fn end_drain(&mut self, n: u16) {
+        let Some(drain) = self.worker_mut(n).and_then(|worker| worker.drain.as_mut()) else {
+            return;
+        };
+        drain.over = true;
+        let supervised = |driver: &&mut ModelDriver| driver.on == Some(n) && driver.supervise;
+        for driver in self.drivers.iter_mut().filter(supervised) {
+            driver.moving = true;
+        }
+        for executor in self.apps.iter_mut().flat_map(|app| &mut app.executors) {
+            if executor.on == n && !executor.state.is_final() {
+                (executor.state, executor.killing) = (ExecutorState::Decommissioned, true);
+            }
+        }
+    }
+
     pub(super) fn report(&mut self, n: u16, said: &[ModelSaid]) -> bool {
-        let there = self.is_there(n);
+        let there = self.answers(n);
         if there {
             for (app, number, says) in said {
                 self.say(n, *app, *number, *says, false);
@@ -263,7 +328,7 @@ impl Model {
         if to != DriverState::Running {
             (driver.on, driver.seen, driver.restart) = (None, false, 0);
             driver.gpu = None;
-            driver.leased = None;
+            (driver.leased, driver.moving) = (None, false);
             let apps = match to {
                 DriverState::Finished => ApplicationState::Finished,
                 DriverState::Killed => ApplicationState::Killed,
@@ -339,7 +404,7 @@ impl Model {
 
     pub(super) fn lose(&mut self, n: u16) {
         match self.worker_mut(n) {
-            Some(worker) if worker.state == WorkerState::Alive => worker.state = WorkerState::Dead,
+            Some(worker) if worker.state != WorkerState::Dead => worker.state = WorkerState::Dead,
             _ => return,
         }
         for app in 0..self.apps.len() {
@@ -389,6 +454,7 @@ impl Model {
             gpu: None,
             stops,
             leased: None,
+            moving: false,
         });
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use vesta_types::{DriverState, WorkerState};
+use vesta_types::DriverState;
 
 use super::support::*;
 use crate::command::{Command, Placement, Request};
@@ -89,11 +89,9 @@ fn nothing_is_placed_on_a_worker_that_is_not_alive_confirmed_and_of_that_incarna
     assert_eq!(cluster.place(plan(&cluster)), (0, 2), "DEAD");
     cluster.attach(0, 1, &[]);
 
-    let worker = cluster.state.workers.get_mut(&worker_id(0)).unwrap();
-    worker.state = WorkerState::Decommissioned;
+    cluster.drain(0, 60_000).unwrap();
     assert_eq!(cluster.place(plan(&cluster)), (0, 2), "DECOMMISSIONED");
-    let worker = cluster.state.workers.get_mut(&worker_id(0)).unwrap();
-    worker.state = WorkerState::Alive;
+    cluster.undrain(0).unwrap();
 
     cluster.lead();
     cluster.confirm(&app).unwrap();

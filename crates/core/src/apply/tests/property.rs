@@ -35,6 +35,11 @@ enum Event {
     /// Of which driver, and whether it is about an attempt that is over.
     EndLease(usize, bool),
     Kill(usize),
+    /// With which deadline, in milliseconds.
+    Drain(u16, u64),
+    Undrain(u16),
+    /// The leader's word that a drain is over; of one before it, if so.
+    EndDrain(u16, bool),
     /// A driver: which, how far off its attempt, where, whether planned with another incarnation, and
     /// with which gpu.
     PlaceDriver(usize, u32, u16, bool, Option<u8>),
@@ -83,6 +88,10 @@ fn event() -> impl Strategy<Value = Event> {
             .prop_map(|(s, g, stops)| Event::Submit(s, g.is_some(), stops)),
         4 => (0..9usize, prop::bool::weighted(0.2)).prop_map(|(d, old)| Event::EndLease(d, old)),
         2 => (0..9usize).prop_map(Event::Kill),
+        2 => (n(), prop_oneof![Just(0u64), Just(1_000), Just(2_000)])
+            .prop_map(|(n, ms)| Event::Drain(n, ms)),
+        4 => n().prop_map(Event::Undrain),
+        2 => (n(), prop::bool::weighted(0.2)).prop_map(|(n, old)| Event::EndDrain(n, old)),
         12 => (0..9usize, prop_oneof![8 => Just(1u32), 1 => Just(0), 1 => Just(2)], n(),
                prop::bool::weighted(0.1), gpu())
             .prop_map(|(d, a, n, l, g)| Event::PlaceDriver(d, a, n, l, g)),
@@ -269,6 +278,29 @@ impl Pair {
                 self.real.apply(command).unwrap();
                 self.model.end_lease(*id, attempt);
             }
+            Event::Drain(n, deadline) => {
+                // What the state has forgotten, the model knows as DEAD: neither is drained.
+                let drained = self.real.drain(*n, *deadline).is_ok();
+                assert_eq!(drained, self.model.drain(*n, *deadline));
+            }
+            Event::Undrain(n) => {
+                let known = self.real.undrain(*n).is_ok();
+                if self.model.worker(*n).is_some() {
+                    self.model.undrain(*n);
+                } else {
+                    assert!(!known);
+                }
+            }
+            Event::EndDrain(n, old) => {
+                let drain = self.real.state.drains.get(&worker_id(*n));
+                let index = drain.map_or(1, |drain| drain.index);
+                let drains = vec![(worker_id(*n), index - u64::from(*old))];
+                let command = Command::EndDrains { epoch, drains };
+                self.real.apply(command).unwrap();
+                if !old {
+                    self.model.end_drain(*n);
+                }
+            }
             Event::Submit(supervise, gpu, stops) => {
                 let mut description = driver(*supervise);
                 description.lease = stops.then_some(LEASE);
@@ -392,6 +424,12 @@ impl Pair {
             }
             Event::Wait(seconds) => self.real.wait(*seconds),
         }
+        // A drain goes with its worker, when that is forgotten.
+        for worker in &mut self.model.workers {
+            if !self.real.state.workers.contains_key(&worker_id(worker.n)) {
+                worker.drain = None;
+            }
+        }
     }
 
     fn end(&mut self, n: usize, how: u8) {
@@ -439,6 +477,9 @@ impl Pair {
                 continue;
             };
             assert_eq!(worker.state, known.state);
+            let drain = state.drains.get(&worker_id(known.n));
+            let drain = drain.map(|it| (it.deadline_ms, it.over));
+            assert_eq!(drain, known.drain.map(|it| (it.deadline, it.over)));
             assert_eq!(worker.confirmed_epoch.0, known.confirmed);
             assert_eq!(worker.booked.cores as usize, model.held(known.n));
             let booked = worker.booked.named.get("gpu").into_iter().flatten();
@@ -458,6 +499,8 @@ impl Pair {
                 .as_ref()
                 .map(|placement| placement.worker.clone());
             assert_eq!(on, known.on.map(worker_id), "driver {n}");
+            let moving = driver.placement.as_ref().is_some_and(|it| it.moving);
+            assert_eq!(moving, known.moving, "driver {n}");
             let leased = driver.leased_to.clone();
             assert_eq!(leased, known.leased.map(worker_id), "driver {n}");
         }
@@ -510,7 +553,8 @@ impl Pair {
                 .drivers
                 .iter()
                 .filter(|driver| driver.on == Some(n));
-            let (stop, run): (Vec<_>, Vec<_>) = drivers.partition(|driver| driver.killing);
+            let (stop, run): (Vec<_>, Vec<_>) =
+                drivers.partition(|driver| driver.killing || driver.moving);
             let executors = self.model.apps.iter().flat_map(|app| &app.executors);
             let (stop_too, run_too): (Vec<_>, Vec<_>) = executors
                 .filter(|e| e.on == n && !e.state.is_final())

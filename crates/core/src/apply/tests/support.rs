@@ -341,6 +341,19 @@ impl Cluster {
         assert_eq!(reply, Ok(Answer::Done));
     }
 
+    pub(super) fn drain(&mut self, n: u16, deadline_ms: u64) -> Reply {
+        let worker = worker_id(n);
+        self.ask(Request::DrainWorker {
+            worker,
+            deadline_ms,
+        })
+    }
+
+    pub(super) fn undrain(&mut self, n: u16) -> Reply {
+        let worker = worker_id(n);
+        self.ask(Request::UndrainWorker { worker })
+    }
+
     pub(super) fn new_key(&mut self) -> SubmissionKey {
         self.keys += 1;
         key_at(self.at, self.keys)

@@ -220,25 +220,6 @@ fn a_new_incarnation_may_be_smaller_because_it_holds_nothing() {
 }
 
 #[test]
-fn a_decommissioned_worker_stays_so_when_it_answers() {
-    let mut cluster = Cluster::with_workers(1);
-    let worker = cluster.state.workers.get_mut(&worker_id(0)).unwrap();
-    worker.state = WorkerState::Decommissioned;
-    cluster.lead();
-    cluster.attach(0, 0, &[]);
-    assert_eq!(
-        cluster.state.show_worker(cluster.worker(0)),
-        "DECOMMISSIONED"
-    );
-    cluster.attach(0, 1, &[]);
-    assert_eq!(
-        cluster.worker(0).state,
-        WorkerState::Alive,
-        "a new life registers anew"
-    );
-}
-
-#[test]
 fn what_an_answer_does_not_name_needs_no_stopping_any_more() {
     let mut cluster = Cluster::with_workers(1);
     let (_, instance) = cluster.running_driver(false, 0);

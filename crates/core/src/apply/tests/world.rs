@@ -125,6 +125,21 @@ impl World {
         }
     }
 
+    /// Drains a node, and lets its time be over.
+    pub(super) fn drain(&mut self, n: u16) {
+        let worker = worker_id(n);
+        self.ask(Request::DrainWorker {
+            worker: worker.clone(),
+            deadline_ms: 1_000,
+        });
+        while !self.cluster.state.drains[&worker].over {
+            let index = self.cluster.state.drains[&worker].index;
+            let epoch = self.cluster.epoch();
+            let drains = vec![(worker.clone(), index)];
+            let _ = self.propose(Command::EndDrains { epoch, drains });
+        }
+    }
+
     /// Lets everybody do what they do until nobody has anything left to do.
     pub(super) fn settle(&mut self) {
         for _ in 0..100 {
@@ -254,7 +269,9 @@ impl World {
         let reachable: Vec<_> = self
             .nodes
             .iter()
-            .filter(|(_, node)| node.reachable)
+            .filter(|(n, node)| {
+                node.reachable && !self.cluster.state.drains.contains_key(&worker_id(**n))
+            })
             .map(|(n, _)| *n)
             .collect();
         let n = reachable[number as usize % reachable.len()];

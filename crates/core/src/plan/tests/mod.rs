@@ -270,6 +270,7 @@ fn book_one(state: &mut ClusterState, placement: &Placement) {
                 started: None,
                 pid: None,
                 restart: 0,
+                moving: false,
             });
             assert!(state.driver_queue.remove(&driver.ticket).is_some());
         }

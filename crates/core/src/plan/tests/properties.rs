@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::plan::{Reasons, room};
+use crate::state::Drain;
 use crate::{Answer, Command, Entry};
 
 #[derive(Clone, Debug)]
@@ -90,7 +91,7 @@ prop_compose! {
             let id = add_worker(&mut state, cores, memory, &gpus);
             let worker = state.workers.get_mut(&id).unwrap();
             match fate {
-                0 => worker.state = WorkerState::Decommissioned,
+                0 => drain(&mut state, &id),
                 1 => worker.confirmed_epoch = Epoch(0),
                 _ => {}
             }
@@ -157,6 +158,17 @@ fn free(state: &ClusterState) -> Vec<(u32, u64)> {
         .iter()
         .map(|room| (room.cores, room.memory_mib))
         .collect()
+}
+
+fn drain(state: &mut ClusterState, id: &WorkerId) {
+    state.workers.get_mut(id).unwrap().state = WorkerState::Decommissioned;
+    let drain = Drain {
+        index: 1,
+        asked: Timestamp(0),
+        deadline_ms: 1_000,
+        over: false,
+    };
+    state.drains.insert(id.clone(), drain);
 }
 
 proptest! {
@@ -390,9 +402,12 @@ fn happens(state: &mut ClusterState, policy: &mut Policy, change: &Change) {
                 let epoch = state.epoch;
                 let worker = state.workers.get_mut(&id).unwrap();
                 match fate {
-                    0 => worker.state = WorkerState::Decommissioned,
+                    0 => drain(state, &id),
                     1 => worker.confirmed_epoch = Epoch(0),
-                    _ => (worker.state, worker.confirmed_epoch) = (WorkerState::Alive, epoch),
+                    _ => {
+                        (worker.state, worker.confirmed_epoch) = (WorkerState::Alive, epoch);
+                        state.drains.remove(&id);
+                    }
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! Schedules of crashes, pauses and cuts, played to a leader without any IO.
 
 mod applications;
+mod drains;
 mod fleet;
 mod leases;
 mod orders;

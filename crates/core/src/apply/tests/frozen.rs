@@ -1,11 +1,11 @@
 //! D28: entries and states that this format has written are read by every later release, to the same
-//! state. `frozen/format-1` in this folder is written once per format by
+//! state. The newest folder in `frozen` is written once by
 //!
 //! ```text
 //! cargo test -p vesta-core frozen::write -- --ignored
 //! ```
 //!
-//! and never again once that format is released. What a later release adds must be left out of what it
+//! and never again once it has been committed: what adds a kind of entry writes another one. What a later release adds must be left out of what it
 //! writes for as long as it has its default, or these hashes change.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,13 +19,16 @@ use crate::codec;
 use crate::command::{Command, Entry, Placement, Request};
 use crate::state::ClusterState;
 
-fn folder(format: u32) -> PathBuf {
+/// What has been written, the newest last: format 1 as it was first, and as it was when drains had come.
+const WRITTEN: [&str; 2] = ["format-1", "format-1-drains"];
+
+fn folder(written: &str) -> PathBuf {
     let tests = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/apply/tests");
-    tests.join(format!("frozen/format-{format}"))
+    tests.join("frozen").join(written)
 }
 
-fn file(name: &str) -> Vec<u8> {
-    std::fs::read(folder(1).join(name)).unwrap()
+fn file(written: &str, name: &str) -> Vec<u8> {
+    std::fs::read(folder(written).join(name)).unwrap()
 }
 
 /// The entries of a file: each with its length, 4 bytes, big-endian, before it.
@@ -49,6 +52,7 @@ fn kinds(entry: &Entry) -> BTreeSet<&'static str> {
         Command::ReportInstances { .. } => "report instances",
         Command::LoseWorkers { .. } => "lose workers",
         Command::EndLeases { .. } => "end leases",
+        Command::EndDrains { .. } => "end drains",
         Command::ConfirmApplication { .. } => "confirm application",
         Command::ExpireApplications { .. } => "expire applications",
         Command::NoteMaster { .. } => "note master",
@@ -70,12 +74,14 @@ fn kinds(entry: &Entry) -> BTreeSet<&'static str> {
             Request::UnregisterApplication { .. } => "unregister application",
             Request::KillApplication { .. } => "kill application",
             Request::PublishEndpoint { .. } => "publish endpoint",
+            Request::DrainWorker { .. } => "drain worker",
+            Request::UndrainWorker { .. } => "undrain worker",
         },
     };
     BTreeSet::from([kind])
 }
 
-const KINDS: usize = 21;
+const KINDS: usize = 24;
 
 /// A history with every kind of entry and as many fields filled in as can be.
 fn history() -> Cluster {
@@ -192,6 +198,17 @@ fn history() -> Cluster {
             version: 1,
         })
         .unwrap();
+    cluster.attach(2, 0, &[]);
+    cluster.drain(2, 3_600_000).unwrap();
+    cluster.undrain(2).unwrap();
+    // The snapshot has a drain that is over, with a driver that moves.
+    let (moving, _) = cluster.running_driver(true, 2);
+    cluster.drain(2, 60_000).unwrap();
+    let drains = vec![(worker_id(2), cluster.state.drains[&worker_id(2)].index)];
+    let epoch = cluster.epoch();
+    let over = Command::EndDrains { epoch, drains };
+    cluster.apply(over).unwrap();
+    assert!(cluster.driver(&moving).placement.as_ref().unwrap().moving);
     cluster
 }
 
@@ -204,31 +221,36 @@ fn doomed_number(instance: &vesta_types::InstanceId) -> u32 {
 
 #[test]
 fn a_log_of_format_1_is_applied_to_the_same_state() {
-    let log = file("log.entries");
-    let mut state = ClusterState::default();
     let mut found = BTreeSet::new();
-    for (index, bytes) in (1..).zip(entries(&log)) {
-        let entry: Entry = codec::decode("frozen entry", bytes).unwrap();
-        let same = codec::encode(&entry) == bytes;
-        assert!(same, "entry {index} is not written as it was: {entry:?}");
-        found.extend(kinds(&entry));
-        state.apply(index, &entry).ok();
+    for written in WRITTEN {
+        let log = file(written, "log.entries");
+        let mut state = ClusterState::default();
+        for (index, bytes) in (1..).zip(entries(&log)) {
+            let entry: Entry = codec::decode("frozen entry", bytes).unwrap();
+            let same = codec::encode(&entry) == bytes;
+            assert!(
+                same,
+                "entry {index} of {written} is not written as it was: {entry:?}"
+            );
+            found.extend(kinds(&entry));
+            state.apply(index, &entry).ok();
+        }
+        let hash = String::from_utf8(file(written, "state.hash")).unwrap();
+        assert_eq!(format!("{:016x}", state.digest()), hash.trim(), "{written}");
     }
     assert_eq!(found.len(), KINDS, "{found:?}");
-    let hash = String::from_utf8(file("state.hash")).unwrap();
-    assert_eq!(format!("{:016x}", state.digest()), hash.trim());
 }
 
 #[test]
 fn a_state_of_format_1_is_read_and_written_as_it_was() {
-    let bytes = file("snapshot.state");
-    let state: ClusterState = codec::decode("frozen state", &bytes).unwrap();
-    assert!(
-        codec::encode(&state) == bytes,
-        "it is not written as it was"
-    );
-    let hash = String::from_utf8(file("state.hash")).unwrap();
-    assert_eq!(format!("{:016x}", state.digest()), hash.trim());
+    for written in WRITTEN {
+        let bytes = file(written, "snapshot.state");
+        let state: ClusterState = codec::decode("frozen state", &bytes).unwrap();
+        let same = codec::encode(&state) == bytes;
+        assert!(same, "{written} is not written as it was");
+        let hash = String::from_utf8(file(written, "state.hash")).unwrap();
+        assert_eq!(format!("{:016x}", state.digest()), hash.trim(), "{written}");
+    }
 }
 
 #[test]
@@ -241,7 +263,7 @@ fn write() {
         log.extend_from_slice(&(bytes.len() as u32).to_be_bytes());
         log.extend_from_slice(&bytes);
     }
-    let folder = folder(1);
+    let folder = folder(WRITTEN[WRITTEN.len() - 1]);
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("log.entries"), log).unwrap();
     std::fs::write(folder.join("snapshot.state"), codec::encode(&cluster.state)).unwrap();

@@ -15,6 +15,7 @@ mod limits;
 mod members;
 mod observe;
 mod outbox;
+mod ports;
 mod proxy;
 mod restore;
 mod scheduling;

@@ -9,6 +9,8 @@ use vesta_types::limits::{
 };
 use vesta_types::{AppId, Artifact, DriverId, ExecutorId, Launch, SubmissionKey, WorkerId};
 
+use vesta_types::ports::BadPorts;
+
 use crate::error::ConvertError;
 
 /// The key of a write.
@@ -234,12 +236,15 @@ pub(crate) fn launch(
         );
         return Err(ConvertError::text("launch.program", &program, wanted));
     }
-    Ok(Launch {
+    let launch = Launch {
         program,
         args: arguments(args)?,
         env: environment("launch.env", env)?,
         artifacts: artifact_list(artifacts)?,
-    })
+    };
+    let bad = |bad: BadPorts| ConvertError::text("launch", &bad.found, bad.wanted);
+    launch.check_ports().map_err(bad)?;
+    Ok(launch)
 }
 
 fn arguments(args: Vec<String>) -> Result<Vec<String>, ConvertError> {

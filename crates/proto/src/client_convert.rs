@@ -260,6 +260,10 @@ mod tests {
             ),
             ("launch.args", with_launch(|l| l.args.push("a\0b".into()))),
             (
+                "launch",
+                with_launch(|l| l.args.push("--ui={{PORT:UI}}".into())),
+            ),
+            (
                 "launch.args",
                 with_launch(|l| l.args = vec!["a".into(); ARGS_MAX + 1]),
             ),

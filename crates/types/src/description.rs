@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// How to start a process. Masters and workers treat it as opaque but for `{{…}}`, which the worker
-/// replaces by Spark's variables.
+/// replaces by Spark's variables and by ports.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Launch {
     /// The program: a path, or a name that is looked up in the worker's `PATH`.

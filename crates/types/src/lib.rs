@@ -14,6 +14,7 @@ pub mod instance;
 pub mod key;
 pub mod lifecycle;
 pub mod limits;
+pub mod ports;
 pub mod resources;
 pub mod timestamp;
 

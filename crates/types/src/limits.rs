@@ -45,6 +45,12 @@ pub const NAMED_RESOURCES_MAX: usize = 32;
 /// Most addresses of one named resource.
 pub const ADDRESSES_MAX: usize = 1_024;
 
+/// Most ports that one launch asks for by name.
+pub const PORTS_MAX: usize = 64;
+
+/// Longest name of a port, in bytes: it becomes part of an environment variable's name.
+pub const PORT_NAME_BYTES_MAX: usize = 32;
+
 /// Most resource profiles of an application.
 pub const PROFILES_MAX: usize = 32;
 

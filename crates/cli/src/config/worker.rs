@@ -13,7 +13,8 @@ use serde::de::{SeqAccess, Visitor};
 use vesta_client::MasterList;
 use vesta_proto::error::shown;
 use vesta_types::Containment;
-use vesta_types::limits::CORES_MAX;
+use vesta_types::limits::{ADDRESSES_MAX, CORES_MAX};
+use vesta_types::ports::PORT;
 
 use super::{ConfigError, checks};
 use crate::units;
@@ -114,6 +115,10 @@ pub struct Settings {
     /// Named resources with their addresses: `gpu = ["0", "1"]`. In the file only.
     #[arg(skip)]
     pub resources: Option<BTreeMap<String, Vec<String>>>,
+    /// TCP ports to give to what asks for one by {{PORT:name}}, as in 20000-20099; at most 1024. [default:
+    /// none]
+    #[arg(long, value_name = "FIRST-LAST", env = "VESTA_WORKER_PORTS")]
+    pub ports: Option<String>,
     /// Pause between two heartbeats. [default: 5s]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = units::duration, env = "VESTA_WORKER_HEARTBEAT")]
     #[serde(deserialize_with = "super::time")]
@@ -244,6 +249,7 @@ impl Settings {
             cores: self.cores.or(below.cores),
             memory: self.memory.or(below.memory),
             resources: self.resources.or(below.resources),
+            ports: self.ports.or(below.ports),
             heartbeat: self.heartbeat.or(below.heartbeat),
             order_ttl: self.order_ttl.or(below.order_ttl),
             kill_grace: self.kill_grace.or(below.kill_grace),
@@ -286,6 +292,9 @@ impl Settings {
         let order_ttl = self.order_ttl.unwrap_or(Duration::from_secs(15));
         checks::heartbeats("heartbeat", heartbeat, order_ttl)?;
         let time_scale = checks::time_scale(self.time_scale.unwrap_or(1.0))?;
+        let own = [Some(listen), self.metrics_listen];
+        let own = own.into_iter().flatten().map(|address| address.port());
+        let ports = self.ports.map(|text| ports(&text, own)).transpose()?;
         Ok(WorkerConfig {
             masters,
             dir,
@@ -294,11 +303,7 @@ impl Settings {
             host: self.host.map(host).transpose()?,
             cores: cores(self.cores.unwrap_or(machine.cores))?,
             memory_mib: memory(self.memory, machine)?,
-            resources: self
-                .resources
-                .map(resources)
-                .transpose()?
-                .unwrap_or_default(),
+            resources: resources(self.resources.unwrap_or_default(), ports)?,
             heartbeat: heartbeat.mul_f64(time_scale),
             order_ttl: order_ttl.mul_f64(time_scale),
             kill_grace: self.kill_grace.unwrap_or(Duration::from_secs(10)),
@@ -356,8 +361,35 @@ fn memory(given: Option<u64>, machine: Machine) -> Result<u64, ConfigError> {
         .max(1))
 }
 
+/// The range `FIRST-LAST`, in which the agent's `own` ports must not be.
+fn ports(text: &str, mut own: impl Iterator<Item = u16>) -> Result<BTreeSet<String>, ConfigError> {
+    let wrong = |wanted: String| ConfigError::Value {
+        key: "ports",
+        found: shown(text),
+        wanted,
+    };
+    let range = || {
+        let (first, last) = text.split_once('-')?;
+        let number = |text: &str| text.trim().parse::<u16>().ok().filter(|port| *port > 0);
+        Some(number(first)?..=number(last)?)
+    };
+    let range = range().filter(|range| !range.is_empty() && range.len() <= ADDRESSES_MAX);
+    let range = range.ok_or_else(|| {
+        wrong(format!(
+            "a range of 1 to {ADDRESSES_MAX} ports within 1 to 65535, as in 20000-20099"
+        ))
+    })?;
+    if let Some(own) = own.find(|port| range.contains(port)) {
+        return Err(wrong(format!(
+            "a range without {own}, which the agent itself listens on"
+        )));
+    }
+    Ok(range.map(|port| port.to_string()).collect())
+}
+
 fn resources(
     named: BTreeMap<String, Vec<String>>,
+    ports: Option<BTreeSet<String>>,
 ) -> Result<BTreeMap<String, BTreeSet<String>>, ConfigError> {
     let plain = |text: &str| {
         (1..=256).contains(&text.len())
@@ -387,6 +419,14 @@ fn resources(
             return wrong(found, "a list of one or more addresses, each once");
         }
         resources.insert(name, set);
+    }
+    if let Some(ports) = ports
+        && resources.insert(PORT.to_owned(), ports).is_some()
+    {
+        return wrong(
+            PORT.to_owned(),
+            "another name: this one is for what the setting ports gives",
+        );
     }
     Ok(resources)
 }
@@ -489,6 +529,47 @@ mod tests {
         .unwrap();
         assert_eq!(config.heartbeat, Duration::from_millis(500));
         assert_eq!(config.order_ttl, Duration::from_millis(1_500));
+    }
+
+    #[test]
+    fn a_range_of_ports_is_given_as_the_resource_port_and_nothing_else_is() {
+        let of = |ports: &str| {
+            let settings = Settings {
+                ports: Some(ports.to_owned()),
+                ..settings()
+            };
+            settings.check(MACHINE)
+        };
+        let given = of("20000-20002").unwrap().resources;
+        let ports = ["20000", "20001", "20002"].map(str::to_owned);
+        assert_eq!(given, BTreeMap::from([(PORT.to_owned(), ports.into())]));
+        assert_eq!(
+            of("20000-21023").unwrap().resources[PORT].len(),
+            ADDRESSES_MAX
+        );
+        for wrong in [
+            "",
+            "20000",
+            "20000-",
+            "0-9",
+            "9-8",
+            "a-b",
+            "65535-65536",
+            "20000-21024",
+            "1-2-3",
+        ] {
+            let error = of(wrong).unwrap_err().to_string();
+            assert!(error.contains("ports"), "{wrong}: {error}");
+        }
+        let own = of("7700-7720").unwrap_err().to_string();
+        assert!(own.contains("7710, which the agent itself"), "{own}");
+        let twice = Settings {
+            ports: Some("20000-20001".to_owned()),
+            resources: Some(BTreeMap::from([(PORT.to_owned(), vec!["1".to_owned()])])),
+            ..settings()
+        };
+        let error = twice.check(MACHINE).unwrap_err().to_string();
+        assert!(error.contains("the setting ports"), "{error}");
     }
 
     #[test]

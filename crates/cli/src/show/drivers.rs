@@ -3,7 +3,7 @@
 use vesta_client::proto::Driver;
 
 use super::table::{Rows, fitting};
-use super::words::{addresses, age, amounts, facts, or_dash, short_worker, time, why};
+use super::words::{addresses, age, amounts, facts, or_dash, ports, short_worker, time, why};
 use crate::units::show_memory;
 
 /// The drivers, in at most `width` characters if that is given.
@@ -83,6 +83,7 @@ pub fn driver(driver: &Driver) -> String {
         ("memory", show_memory(driver.memory_mib)),
         ("resources", amounts(&driver.named)),
         ("addresses", addresses(&driver.addresses)),
+        ("ports", ports(&driver.ports)),
         ("worker", driver.worker_id.clone()),
         ("attempt", attempt(driver)),
         (

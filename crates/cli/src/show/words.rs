@@ -97,6 +97,13 @@ pub(super) fn amounts(named: &HashMap<String, u32>) -> String {
     each.collect::<Vec<_>>().join(", ")
 }
 
+/// Ports by their names: `rpc=20000 ui=20001`.
+pub(super) fn ports(ports: &HashMap<String, String>) -> String {
+    let ports: BTreeMap<_, _> = ports.iter().collect();
+    let each = ports.iter().map(|(name, port)| format!("{name}={port}"));
+    each.collect::<Vec<_>>().join(" ")
+}
+
 /// Named resources and the addresses of each: `gpu=0,1 fpga=a`.
 pub(super) fn addresses(named: &HashMap<String, Addresses>) -> String {
     let sorted: BTreeMap<_, _> = named.iter().collect();

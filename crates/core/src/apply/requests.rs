@@ -65,13 +65,16 @@ impl Applying<'_> {
         if let Some(executor) = &description.executor {
             check_size("an executor", executor.cores, executor.memory_mib)?;
         }
-        self.check_room(description.bytes())?;
+        let bytes = description.bytes();
+        self.check_room(bytes)?;
+        let mut description = description.clone();
+        description.launch.add_ports(&mut description.named);
         let id = DriverId::mint(self.now, self.state.next_driver);
         self.state.next_driver += 1;
         let ticket = self.take_ticket();
         let driver = Driver {
             id: id.clone(),
-            description: description.clone(),
+            description,
             key,
             state: DriverState::Submitted,
             attempt: 0,
@@ -89,7 +92,7 @@ impl Applying<'_> {
         };
         self.state.driver_queue.insert(ticket, id.clone());
         self.state.drivers.insert(id.clone(), driver);
-        self.state.described_bytes += description.bytes();
+        self.state.described_bytes += bytes;
         Ok(Answer::Submitted { driver: id })
     }
 
@@ -133,13 +136,18 @@ impl Applying<'_> {
         if let Some(owner) = &description.owner {
             self.check_owner(owner)?;
         }
-        self.check_room(description.bytes())?;
+        let bytes = description.bytes();
+        self.check_room(bytes)?;
+        let mut description = description.clone();
+        for wanted in description.profiles.values_mut() {
+            description.launch.add_ports(&mut wanted.profile.named);
+        }
         let id = AppId::mint(self.now, self.state.next_app);
         self.state.next_app += 1;
         let ticket = self.take_ticket();
         let app = Application {
             id: id.clone(),
-            description: description.clone(),
+            description,
             key,
             state: ApplicationState::Waiting,
             // Its client is talking to this leader now.
@@ -157,7 +165,7 @@ impl Applying<'_> {
         };
         self.state.app_queue.insert(ticket, id.clone());
         self.state.applications.insert(id.clone(), app);
-        self.state.described_bytes += description.bytes();
+        self.state.described_bytes += bytes;
         Ok(Answer::Registered { app: id })
     }
 
@@ -210,6 +218,9 @@ impl Applying<'_> {
         let app = self.live_application(id)?;
         let number = wanted.profile.id;
         check_profile(&app.description, wanted)?;
+        let mut wanted = wanted.clone();
+        let launch = &app.description.launch;
+        launch.add_ports(&mut wanted.profile.named);
         let profiles = &mut app.description.profiles;
         let full = profiles.len() >= PROFILES_MAX;
         match profiles.get_mut(&number) {
@@ -226,7 +237,7 @@ impl Applying<'_> {
                 ));
             }
             None => {
-                profiles.insert(number, wanted.clone());
+                profiles.insert(number, wanted);
             }
         }
         Ok(Answer::Done)

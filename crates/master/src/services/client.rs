@@ -53,7 +53,9 @@ impl ClientService {
         let on_disconnect = description.on_disconnect.unwrap_or(config.on_disconnect);
         description.on_disconnect = Some(on_disconnect);
         description.lease = (on_disconnect == OnDisconnect::Stop).then_some(config.lease);
-        let warning = plan::never_fits_driver(&self.0.shared.state(), &description);
+        let mut asked = description.clone();
+        asked.launch.add_ports(&mut asked.named);
+        let warning = plan::never_fits_driver(&self.0.shared.state(), &asked);
         let (answer, duplicate) = self
             .0
             .write(key, Body::SubmitDriver { description })

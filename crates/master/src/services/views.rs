@@ -7,7 +7,7 @@ use vesta_core::plan::{self, Reasons};
 use vesta_core::state::{Application, ClusterState, Drain, Driver, Executor, Worker};
 use vesta_core::{FailoverReport, Outcome, Policy};
 use vesta_proto::client;
-use vesta_types::{AppId, DriverId, Timestamp};
+use vesta_types::{AppId, Booking, DriverId, Launch, Timestamp};
 
 use crate::leader::WorkerGlance;
 
@@ -103,6 +103,7 @@ impl<'a> Views<'a> {
             applications: applications.map(ToString::to_string).collect(),
             named: description.named.clone().into_iter().collect(),
             addresses: placement.map_or_else(HashMap::new, |p| addresses(&p.booking.named)),
+            ports: placement.map_or_else(HashMap::new, |p| ports(launch, &p.booking)),
         }
     }
 
@@ -161,6 +162,13 @@ fn addresses(named: &BTreeMap<String, BTreeSet<String>>) -> HashMap<String, clie
         .collect()
 }
 
+fn ports(launch: &Launch, booking: &Booking) -> HashMap<String, String> {
+    let ports = launch.ports_of(booking).into_iter();
+    ports
+        .map(|(name, port)| (name.to_owned(), port.to_owned()))
+        .collect()
+}
+
 fn executor(state: &ClusterState, app: &Application, executor: &Executor) -> client::Executor {
     let instance = state.executor_instance(app, executor.number);
     client::Executor {
@@ -176,6 +184,7 @@ fn executor(state: &ClusterState, app: &Application, executor: &Executor) -> cli
         message: executor.message.clone(),
         ended: executor.state.is_final(),
         addresses: addresses(&executor.booking.named),
+        ports: ports(&app.description.launch, &executor.booking),
     }
 }
 

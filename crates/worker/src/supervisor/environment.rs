@@ -33,8 +33,19 @@ pub(super) fn command(
     restart: u32,
     artifacts: &[PathBuf],
 ) -> Result<Command, String> {
-    let variables = Variables::new(order, artifacts);
     let launch = &order.run.launch;
+    let ports = launch.ports_of(&order.run.booking);
+    if let Some(missing) = launch
+        .ports()
+        .into_iter()
+        .find(|it| !ports.contains_key(it))
+    {
+        return Err(format!(
+            "it asks for port {missing} and was given {} ports",
+            ports.len()
+        ));
+    }
+    let variables = Variables::new(order, artifacts);
     let mut command = Command::new(variables.apply(&launch.program));
     command.args(launch.args.iter().map(|arg| variables.apply(arg)));
     command.env_clear();
@@ -50,6 +61,8 @@ pub(super) fn command(
     );
     // Last, so that no user's setting can hide the fencing token.
     command.envs(own_variables(dir, order, restart));
+    let variable = |name: &str| format!("VESTA_PORT_{}", name.to_ascii_uppercase());
+    command.envs(ports.iter().map(|(name, port)| (variable(name), port)));
     command.current_dir(dir.work_path());
     command.stdin(Stdio::null());
     command.process_group(0);

@@ -7,7 +7,7 @@ use vesta_types::Work;
 use crate::store::InstanceOrder;
 
 /// What each variable stands for, for one instance.
-pub(super) struct Variables(Vec<(&'static str, String)>);
+pub(super) struct Variables(Vec<(String, String)>);
 
 impl Variables {
     /// The variables of a driver, or of an executor.
@@ -27,7 +27,12 @@ impl Variables {
                 ("{{RESOURCE_PROFILE_ID}}", run.profile.to_string()),
             ]),
         }
-        Variables(variables)
+        let own = variables
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value));
+        let ports = run.launch.ports_of(&run.booking).into_iter();
+        let ports = ports.map(|(name, port)| (format!("{{{{PORT:{name}}}}}"), port.to_owned()));
+        Variables(own.chain(ports).collect())
     }
 
     /// `text` with every variable replaced once; what it is replaced by is not looked at again, and a
@@ -38,8 +43,12 @@ impl Variables {
         while let Some(at) = rest.find("{{") {
             result.push_str(&rest[..at]);
             rest = &rest[at..];
-            let known = self.0.iter().find(|(name, _)| rest.starts_with(name));
-            let (taken, value) = known.map_or((1, "{"), |(name, value)| (name.len(), value));
+            let known = self
+                .0
+                .iter()
+                .find(|(name, _)| rest.starts_with(name.as_str()));
+            let (taken, value) =
+                known.map_or((1, "{"), |(name, value)| (name.len(), value.as_str()));
             result.push_str(value);
             rest = &rest[taken..];
         }
@@ -59,8 +68,8 @@ mod tests {
     #[test]
     fn a_known_name_is_replaced_and_what_it_stands_for_is_not_read_again() {
         let variables = Variables(vec![
-            ("{{A}}", "{{B}}".to_owned()),
-            ("{{B}}", "b".to_owned()),
+            ("{{A}}".to_owned(), "{{B}}".to_owned()),
+            ("{{B}}".to_owned(), "b".to_owned()),
         ]);
         assert_eq!(
             variables.apply("x{{A}}{{B}}{{C}}{{{B}}}"),

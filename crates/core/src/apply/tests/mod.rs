@@ -19,6 +19,7 @@ mod masters;
 mod model;
 mod orders;
 mod placing;
+mod ports;
 mod property;
 mod reports;
 mod restored;

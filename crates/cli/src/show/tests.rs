@@ -1,7 +1,10 @@
-use vesta_client::proto::{Addresses, Application, Driver, Executor, Master, Profile, Worker};
+use vesta_client::proto::{
+    Addresses, Application, Drain, Driver, Executor, Master, Profile, Worker,
+};
 
 use super::applications::executors;
 use super::words::short_worker;
+use super::workers::drain as drain_of;
 use super::*;
 
 #[test]
@@ -194,4 +197,46 @@ fn a_worker_shows_how_many_of_its_addresses_are_held() {
     };
     let text = workers(&[worker], None);
     assert!(text.contains("gpu 1/2"), "{text}");
+}
+
+#[test]
+fn a_drained_worker_shows_what_is_left_and_until_when() {
+    let shown = |executors, drivers, unsupervised, left_ms, over| {
+        let drain = Drain {
+            deadline_ms: 60_000,
+            left_ms,
+            over,
+            unsupervised,
+            ..Drain::default()
+        };
+        drain_of(&Worker {
+            executors,
+            drivers,
+            drain: Some(drain),
+            ..Worker::default()
+        })
+        .unwrap()
+    };
+    for (text, expected) in [
+        (
+            shown(2, 2, 1, Some(59_999), false),
+            "drained: 2 executors, 1 supervised driver to be moved in 59 s; waits for 1 unsupervised driver",
+        ),
+        (
+            shown(1, 0, 0, None, false),
+            "drained: 1 executor to be moved 60 s after it was drained",
+        ),
+        (
+            shown(1, 0, 0, None, true),
+            "drained: 1 executor being moved",
+        ),
+        (
+            shown(0, 2, 2, None, true),
+            "drained: waits for 2 unsupervised drivers",
+        ),
+        (shown(0, 0, 0, None, true), "drained: nothing is left"),
+    ] {
+        assert_eq!(text, expected);
+    }
+    assert_eq!(drain_of(&Worker::default()), None);
 }

@@ -76,8 +76,11 @@ pub fn drain(worker: &Worker) -> Option<String> {
     } else {
         let when = match drain.left_ms {
             _ if drain.over => "being moved".to_owned(),
-            Some(ms) => format!("moved in {} s", ms / 1_000),
-            None => format!("moved {} s after it was drained", drain.deadline_ms / 1_000),
+            Some(ms) => format!("to be moved in {} s", ms / 1_000),
+            None => format!(
+                "to be moved {} s after it was drained",
+                drain.deadline_ms / 1_000
+            ),
         };
         format!("{} {when}", left.join(", "))
     };

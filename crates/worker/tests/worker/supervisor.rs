@@ -434,6 +434,34 @@ fn an_executor_gets_its_variables_and_the_application_s_payload() {
 }
 
 #[test]
+fn ports_are_put_where_their_names_stand_and_in_the_environment() {
+    let text = "echo $1 $VESTA_PORT_RPC $VESTA_PORT_UI $OF";
+    let mut order = accepted(script(driver(1), text));
+    let named = ["x", "{{PORT:ui}}:{{PORT:rpc}}"].map(str::to_owned);
+    order.run.launch.args.extend(named);
+    let user = [("OF", "{{PORT:rpc}}"), ("VESTA_PORT_UI", "99")];
+    let user = user.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    order.run.launch.env.extend(user);
+    let ports = ["20001", "20002"].map(str::to_owned).into();
+    order.run.booking.named.insert("port".into(), ports);
+    let case = Case::new(&order);
+    case.start().wait();
+    let printed = lines(&case.dir.path().join("stdout"));
+    assert_eq!(printed, ["20002:20001 20001 20002 20001"]);
+}
+
+#[test]
+fn what_asks_for_a_port_and_was_given_none_is_not_started() {
+    let mut order = accepted(script(driver(1), "echo x >> ran"));
+    order.run.launch.args.push("{{PORT:ui}}".to_owned());
+    let case = Case::new(&order);
+    case.start().wait();
+    let error = case.exit().error.unwrap();
+    assert!(error.contains("port ui"), "{error}");
+    assert!(lines(&case.file("ran")).is_empty());
+}
+
+#[test]
 fn a_supervised_driver_is_restarted_ever_later_until_it_succeeds() {
     let text = "date +%s%N >> times; echo run $VESTA_RESTART; [ $VESTA_RESTART = 3 ]";
     let mut order = accepted(script(driver(1), text));

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod architecture;
+mod bench;
 mod cli;
 mod cuts;
 mod demo;

@@ -1,5 +1,6 @@
 //! The `vesta` binary: a thin layer over the crates that do the work.
 
+mod bench;
 mod commands;
 mod config;
 mod connection;
@@ -10,6 +11,7 @@ mod output;
 mod progress;
 mod saved;
 mod show;
+mod trial;
 mod units;
 
 use std::ffi::OsString;
@@ -55,6 +57,10 @@ enum Command {
     Worker(Box<worker::Worker>),
     Completions(completions::Completions),
     Demo(demo::Args),
+    Bench(bench::Args),
+    /// Simulated workers of a benchmark.
+    #[command(hide = true)]
+    BenchFleet(bench::fleet::Args),
     /// A driver of the demo: what the demo submits.
     #[command(hide = true, subcommand)]
     DemoDriver(demo::DriverCommand),
@@ -151,6 +157,8 @@ fn run(command: Command) -> Result<(), Failure> {
             Command::Master(args) => master::run(*args).await,
             Command::Worker(args) => worker::run(*args).await,
             Command::Demo(args) => demo::run(args).await,
+            Command::Bench(args) => bench::run(args).await,
+            Command::BenchFleet(args) => bench::fleet::run(args).await,
             Command::DemoDriver(command) => demo::run_driver(command).await,
             Command::DemoExecutor(args) => demo::run_executor(args).await,
             Command::Supervise { .. } | Command::Completions(_) => {

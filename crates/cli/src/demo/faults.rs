@@ -8,10 +8,10 @@ use vesta_local::ledger::{self, Event};
 use vesta_local::wait_for;
 
 use super::files::{self, Progress};
-use super::observer::{Leader, PATIENCE};
 use super::report::Fault;
 use super::scenario::Demo;
 use super::timeline::seconds;
+use crate::trial::observer::{Leader, PATIENCE};
 
 /// A paused leader stays paused for so long at least: several times the longest election timeout.
 const PAUSE: Duration = Duration::from_secs(3);

@@ -12,7 +12,6 @@ mod faults;
 mod files;
 mod input;
 mod job;
-mod observer;
 mod parts;
 mod report;
 mod sabotage;
@@ -25,13 +24,13 @@ mod waiting;
 mod wire;
 mod words;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use vesta_local::ledger::{self, Event};
 use vesta_local::{Cluster, Options, Program, interrupted, watch_parent};
 
-use report::{Calls, Machine, Report, Words};
+use report::{Calls, Report, Words};
 use sabotage::Sabotage;
 use scenario::{Demo, FAULTS, Found, WORKER_CORES, WORKERS};
 use submissions::{Entry, Outcome};
@@ -39,6 +38,7 @@ use timeline::{Output, Timeline, seconds};
 
 use crate::exit::Failure;
 use crate::output;
+use crate::trial::machine::Machine;
 
 /// Memory of a worker in MiB. Booked, not enforced: the demo needs far less.
 const WORKER_MEMORY_MIB: u64 = 2048;
@@ -164,7 +164,7 @@ async fn demonstrate(
     let processes_left = cluster.stop_all().await?;
     // Only now: whatever ran, however late, is in the ledger.
     let records = ledger::read(&cluster.ledger())?;
-    let mut report = measured(found, &entries, &records, text);
+    let mut report = measured(found, &entries, &records, text, cluster.dir());
     report.processes_left = processes_left;
     report.failures = check::failures(&report, FAULTS.len());
     if let Err(error) = ran {
@@ -194,6 +194,7 @@ fn measured(
     entries: &[Entry],
     records: &[ledger::Record],
     text: &input::Text,
+    dir: &Path,
 ) -> Report {
     let tally = tally::tally(records, entries);
     let plain = words::count(&text.text);
@@ -249,7 +250,7 @@ fn measured(
             "release"
         }
         .to_owned(),
-        machine: Machine::this(),
+        machine: Machine::this(dir),
         ..Report::default()
     }
 }

@@ -7,6 +7,7 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 use super::timeline::Event;
+use crate::trial::machine::Machine;
 
 /// One fault, and how the cluster came through it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -63,19 +64,6 @@ pub struct Words {
     pub on_workers: usize,
     /// The restart of the driver that finished: 0 if it never had to begin again.
     pub driver_restart: u32,
-}
-
-/// Where it ran.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Machine {
-    /// Cores that this process may use.
-    pub cores: usize,
-    /// Memory in MiB.
-    pub memory_mib: u64,
-    /// The processor, as Linux names it.
-    pub processor: String,
-    /// The kernel.
-    pub kernel: String,
 }
 
 /// The report.
@@ -149,26 +137,6 @@ impl Report {
     }
 }
 
-impl Machine {
-    /// This machine, as far as it says what it is.
-    pub fn this() -> Machine {
-        let line = |file: &str, name: &str| -> Option<String> {
-            let text = fs::read_to_string(file).ok()?;
-            let line = text.lines().find(|line| line.starts_with(name))?;
-            Some(line.split_once(':')?.1.trim().to_owned())
-        };
-        let memory_kib = line("/proc/meminfo", "MemTotal");
-        let memory_kib = memory_kib.and_then(|text| text.split(' ').next()?.parse::<u64>().ok());
-        let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-        Machine {
-            cores: std::thread::available_parallelism().map_or(0, usize::from),
-            memory_mib: memory_kib.unwrap_or_default() / 1024,
-            processor: line("/proc/cpuinfo", "model name").unwrap_or_default(),
-            kernel: kernel.trim().to_owned(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,8 +145,7 @@ mod tests {
     fn a_report_is_written_with_the_names_that_programs_look_for() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("report.json");
-        let machine = Machine::this();
-        assert!(machine.cores > 0 && machine.memory_mib > 0, "{machine:?}");
+        let machine = Machine::this(directory.path());
         let report = Report {
             failover_ms: vec![812],
             machine,

@@ -9,9 +9,9 @@ use vesta_client::new_key;
 use vesta_local::ledger::{self, Event, KEY_VARIABLE, LEDGER_VARIABLE};
 use vesta_local::wait_for;
 
-use super::observer::PATIENCE;
 use super::submissions::Submitter;
 use super::tally::driver;
+use crate::trial::observer::PATIENCE;
 
 /// What is done to the demo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

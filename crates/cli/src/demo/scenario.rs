@@ -14,13 +14,13 @@ use vesta_types::ExecutorSize;
 use super::faults::{Kind, fault};
 use super::files::{self, JobResult};
 use super::input::Text;
-use super::observer::{Observer, PATIENCE};
 use super::report::Fault;
 use super::sabotage::{self, Sabotage};
 use super::submissions::Submitter;
 use super::tally::{application, driver};
 use super::timeline::Timeline;
 use super::waiting::Waiting;
+use crate::trial::observer::{Leader, Observer, PATIENCE};
 
 /// Executors that count words, one per worker.
 const EXECUTORS: u32 = 2;
@@ -179,7 +179,7 @@ impl<'a> Demo<'a> {
         Ok(())
     }
 
-    async fn establish(&mut self) -> anyhow::Result<super::observer::Leader> {
+    async fn establish(&mut self) -> anyhow::Result<Leader> {
         self.cluster.ready(PATIENCE).await?;
         let leader = self.observer.leader(0).await?;
         self.observer.workers_alive(WORKERS).await?;

@@ -12,8 +12,8 @@ use vesta_local::ledger::{self, Event, LEDGER_VARIABLE};
 use vesta_local::{PARENT_VARIABLE, Process, wait_until};
 use vesta_types::Launch;
 
-use super::observer::PATIENCE;
 use super::tally::application;
+use crate::trial::observer::PATIENCE;
 
 /// How long ending it may take.
 const END: Duration = Duration::from_secs(10);

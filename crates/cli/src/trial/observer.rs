@@ -12,7 +12,7 @@ use vesta_local::wait_for;
 pub const PATIENCE: Duration = Duration::from_secs(45);
 
 /// The status of a leader that is open for business.
-const ALIVE: &str = "ALIVE";
+pub const ALIVE: &str = "ALIVE";
 
 /// Looks at a cluster.
 #[derive(Debug)]
@@ -48,6 +48,11 @@ impl Observer {
             client: Client::with_options(masters, options),
             everything,
         }
+    }
+
+    /// The client that it looks with.
+    pub fn client(&self) -> &Client {
+        &self.client
     }
 
     /// Every master, as it says it is; none if nobody answers now.

@@ -50,6 +50,9 @@ pub struct Args {
     /// submissions: how long each number of clients submits, in seconds.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=60))]
     seconds: u64,
+    /// submissions: the numbers of clients that submit at once, one number after another.
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [1, 8, 32, 256], value_parser = clap::value_parser!(u32).range(1..=4_000))]
+    clients: Vec<u32>,
     /// failover: how often a leader is killed.
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
     kills: u32,

@@ -12,7 +12,8 @@ use super::disk;
 use super::figures::Found;
 use super::site::{Site, submit, waiting};
 
-const CLIENTS: [usize; 4] = [1, 8, 32, 256];
+/// How many clients submit through any master; the other numbers ask the leader alone.
+const SPREAD: u32 = 32;
 
 /// Whom the clients ask.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,8 +28,8 @@ enum Asked {
 pub async fn run(args: &Args, dir: &Path, found: &mut Found) -> anyhow::Result<()> {
     let seconds = Duration::from_secs(args.seconds);
     for (masters, asked) in [(3, Asked::Leader), (3, Asked::Any), (1, Asked::Leader)] {
-        for clients in CLIENTS {
-            if asked == Asked::Any && clients != 32 {
+        for clients in args.clients.iter().copied() {
+            if asked == Asked::Any && clients != SPREAD {
                 continue;
             }
             one(dir, (masters, asked, clients), seconds, found).await?;
@@ -41,7 +42,7 @@ pub async fn run(args: &Args, dir: &Path, found: &mut Found) -> anyhow::Result<(
 
 async fn one(
     dir: &Path,
-    (masters, asked, clients): (usize, Asked, usize),
+    (masters, asked, clients): (usize, Asked, u32),
     seconds: Duration,
     found: &mut Found,
 ) -> anyhow::Result<()> {
@@ -52,7 +53,7 @@ async fn one(
     for number in 0..clients {
         let first = match asked {
             Asked::Leader => leader.number - 1,
-            Asked::Any => number,
+            Asked::Any => number as usize,
         };
         let client = Client::with_options(
             &beginning_with(&site.masters, first)?,

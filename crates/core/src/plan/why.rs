@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use vesta_types::resources::show_memory;
-use vesta_types::{ApplicationDescription, DriverDescription, ProfileRequest};
+use vesta_types::{ApplicationDescription, DriverDescription, ProfileRequest, WorkerState};
 
 use crate::state::{Application, ClusterState, Driver, Worker};
 
@@ -297,6 +297,16 @@ fn never_fits(state: &ClusterState, need: &Need) -> Option<String> {
     let capacities = || alive().map(|worker| &worker.description.capacity);
     if alive().next().is_none() || capacities().any(|all| need.fits_capacity(all)) {
         return None;
+    }
+    let drained = state.workers.values().find(|worker| {
+        worker.state == WorkerState::Decommissioned
+            && need.fits_capacity(&worker.description.capacity)
+    });
+    if let Some(worker) = drained {
+        return Some(format!(
+            "only workers that are drained could hold it, such as {}",
+            worker.description.id
+        ));
     }
     let most_cores = capacities().map(|all| all.cores).max()?;
     let most_memory = capacities().map(|all| all.memory_mib).max()?;

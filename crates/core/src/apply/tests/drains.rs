@@ -6,7 +6,7 @@ use vesta_types::{DriverState, ExecutorState, WorkerState};
 use super::support::*;
 use crate::command::Command;
 use crate::orders::for_worker;
-use crate::plan::{Policy, plan};
+use crate::plan::{Policy, Reasons, plan};
 use crate::reply::{Answer, RejectCode};
 
 const HOUR: u64 = 3_600_000;
@@ -186,6 +186,26 @@ fn a_drain_outlives_restarts_reboots_fail_overs_and_a_loss() {
         cluster.undrain(0).unwrap();
         assert_eq!(cluster.worker(0).state, WorkerState::Alive, "{n}");
     }
+}
+
+#[test]
+fn what_only_a_drained_worker_could_hold_waits_and_says_so() {
+    let mut cluster = Cluster::with_workers(1);
+    let mut small = worker(1, 0);
+    small.capacity.cores = 1;
+    cluster.attach_as(small, &[]).unwrap();
+    let mut description = driver(true);
+    description.cores = 2;
+    let id = cluster.submit_as(description);
+    cluster.drain(0, HOUR).unwrap();
+    let why = Reasons::of(&cluster.state, &Policy::default()).driver(cluster.driver(&id));
+    let expected = format!(
+        "only workers that are drained could hold it, such as {}",
+        worker_id(0)
+    );
+    assert_eq!(why, Some(expected));
+    cluster.undrain(0).unwrap();
+    cluster.place_driver(&id, 0);
 }
 
 #[test]

@@ -7,12 +7,11 @@ use anyhow::Context;
 use tokio::time::timeout;
 use vesta_client::Client;
 use vesta_client::proto::{Driver, ListRequest};
-use vesta_local::wait_for;
 
 use super::Args;
 use super::figures::Found;
 use super::heard::Heard;
-use super::site::{Site, driver, slowest_while, submit};
+use super::site::{Site, occupy, slowest_while, submit};
 use crate::output;
 use crate::trial::observer::{Leader, PATIENCE};
 
@@ -96,16 +95,6 @@ async fn lose_leaders(
         leader = whole_again(site, leader).await?;
     }
     Ok(())
-}
-
-/// Has a driver run for good, so that a new leader has something to hear of.
-async fn occupy(client: &Client) -> anyhow::Result<Driver> {
-    submit(client, driver(1, "/bin/sleep", &["100000"])).await?;
-    let running = wait_for("a driver to run", PATIENCE, async || {
-        let drivers = client.list_drivers(ListRequest::default()).await;
-        drivers.ok()?.drivers.into_iter().find(|it| it.pid != 0)
-    });
-    Ok(running.await?)
 }
 
 /// The index of the worker that a driver runs on.

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use futures::{StreamExt, TryStreamExt, stream};
 use tempfile::TempDir;
-use vesta_client::proto::SubmitDriverReply;
+use vesta_client::proto::{Driver, ListRequest, SubmitDriverReply};
 use vesta_client::{Client, ClientError, ClientOptions, MasterList, new_key};
-use vesta_local::{Cluster, Node, Options, Program, wait_until};
+use vesta_local::{Cluster, Node, Options, Program, wait_for, wait_until};
 use vesta_types::{DriverDescription, Launch};
 
 use crate::trial::observer::{Leader, Observer, PATIENCE};
@@ -145,6 +145,16 @@ pub async fn slowest_while<T>(
     };
     let (outcome, slowest) = tokio::join!(act, submissions);
     Ok((outcome, slowest?))
+}
+
+/// Has a driver run for good, so that a new leader has something to hear of.
+pub async fn occupy(client: &Client) -> anyhow::Result<Driver> {
+    submit(client, driver(1, "/bin/sleep", &["100000"])).await?;
+    let running = wait_for("a driver to run", PATIENCE, async || {
+        let drivers = client.list_drivers(ListRequest::default()).await;
+        drivers.ok()?.drivers.into_iter().find(|it| it.pid != 0)
+    });
+    Ok(running.await?)
 }
 
 /// A driver.

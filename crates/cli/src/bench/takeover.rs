@@ -11,7 +11,7 @@ use vesta_client::proto::GetDriverRequest;
 
 use super::Args;
 use super::figures::Found;
-use super::site::{Site, submit, waiting};
+use super::site::{Site, occupy, submit, waiting};
 use crate::trial::observer::PATIENCE;
 
 const TIMES: usize = 10;
@@ -22,8 +22,10 @@ const ASKED_AT_ONCE: usize = 32;
 /// Runs it.
 pub async fn run(args: &Args, dir: &Path, found: &mut Found) -> anyhow::Result<()> {
     let mut site = Site::start(dir, 3, 1, 1).await?;
-    let mut ids = site.fill(args.drivers).await?;
     let client = site.client();
+    let lasting = occupy(&client).await?;
+    let mut ids = site.fill(args.drivers).await?;
+    ids.push(lasting.id);
     let (mut accepted, mut recovered) = (Vec::new(), Vec::new());
     for _ in 0..TIMES {
         let leader = site.observer.leader(0).await?;
@@ -44,7 +46,7 @@ pub async fn run(args: &Args, dir: &Path, found: &mut Found) -> anyhow::Result<(
         args.drivers
     );
     found.times(what, &accepted, "≤ 2 s");
-    let what = "… of that the recovery, by the new leader's report";
+    let what = "… its recovery, by its own report: until its worker has answered";
     found.times(what, &recovered, "");
     let lost = ids.len() as f64 - still_waiting(&client, &ids).await as f64;
     let what = "drivers lost, each acknowledged one asked for after that";

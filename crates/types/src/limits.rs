@@ -88,6 +88,10 @@ pub const TEXT_BYTES_MAX: usize = 1_024;
 /// those before them are acknowledged.
 pub const REPORT_BYTES_MAX: usize = 768 * 1024;
 
+/// How much of a report one instance takes, beside its texts. What lives comes first in a report, so one
+/// of fewer instances than have room names every one that lives.
+pub const REPORT_LINE_BYTES: usize = 256;
+
 /// The longest deadline of a drain: what is meant to go on for longer than a month needs none of it.
 pub const DRAIN_DEADLINE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 

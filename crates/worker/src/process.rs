@@ -190,7 +190,12 @@ mod tests {
             .spawn()
             .unwrap();
         let process = Process::of(child.id()).unwrap();
-        let found = of_instances(std::slice::from_ref(&id));
+        // A process has its environment a moment after it is there.
+        let begun = std::time::Instant::now();
+        let mut found = Vec::new();
+        while found.is_empty() && begun.elapsed() < std::time::Duration::from_secs(10) {
+            found = of_instances(std::slice::from_ref(&id));
+        }
         process.signal(Signal::KILL);
         child.wait().unwrap();
         assert_eq!(found, [process]);

@@ -18,7 +18,7 @@ impl Applying<'_> {
         name: &str,
         address: &str,
     ) -> Reply {
-        if self.state.cluster != Some(instance.cluster) {
+        if !self.state.is_ordered_here(instance) {
             let message = format!("{instance} is an instance of another cluster");
             return Err(Rejection::new(RejectCode::State, message));
         }

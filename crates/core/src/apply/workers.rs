@@ -69,6 +69,7 @@ impl Applying<'_> {
             self.report(id, report, true);
         }
         self.lose_former(id, reports);
+        self.end_unreported_leases(id, reports);
         self.forget_unreported(id, reports);
         Ok(Answer::Reported {
             acknowledged: finals(reports),

@@ -59,6 +59,10 @@ impl Pass<'_> {
             }
             let id = self.state.driver_queue.get(&place.0);
             let Some(driver) = id.and_then(|id| self.state.drivers.get(id)) else {
+                // It ended and was forgotten between two plans; those behind it still wait.
+                let next = self.planner.drivers.after(at, place);
+                heads.extend(next.map(|place| Reverse((place, at))));
+                self.planner.drivers.set(place.0, None);
                 continue;
             };
             let need = self.planner.drivers.demand(at).need.clone();
@@ -123,10 +127,13 @@ impl Pass<'_> {
             }
             let (ticket, number) = place;
             let id = self.state.app_queue.get(&ticket);
-            let Some(app) = id.and_then(|id| self.state.applications.get(id)) else {
-                continue;
-            };
-            let Some(request) = app.description.profiles.get(&number) else {
+            let app = id.and_then(|id| self.state.applications.get(id));
+            let request = app.and_then(|app| app.description.profiles.get(&number));
+            let (Some(app), Some(request)) = (app, request) else {
+                // It ended and was forgotten between two plans; those behind it still wait.
+                let next = self.planner.executors.after(at, place);
+                heads.extend(next.map(|place| Reverse((place, at))));
+                self.planner.executors.set(ticket, None);
                 continue;
             };
             if given.0 != ticket {

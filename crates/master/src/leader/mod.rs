@@ -202,7 +202,6 @@ impl Leader {
         self.advance(now);
         self.track(state);
         if self.clock.leading() && state.epoch == self.epoch {
-            self.confirm_heartbeats(state);
             self.propose_reports(state);
             self.confirm_applications(state);
             self.judge(state);
@@ -211,6 +210,8 @@ impl Leader {
             self.end_drains(state);
             self.plan(state);
             self.dispatch(state);
+            // After the orders: what a worker is to stop it must hear before anything is fresh there again.
+            self.confirm_heartbeats(state);
             self.send_tables(state);
         }
         std::mem::take(&mut self.outputs)

@@ -3,6 +3,7 @@
 use vesta_types::Epoch;
 
 use super::serve::Agent;
+use crate::WorkerError;
 use crate::reconcile::Allegiance;
 use crate::store::adopt;
 
@@ -20,13 +21,17 @@ impl Agent {
                 // Its epochs are counted anew.
                 epoch: Epoch(0),
             };
-            if let Err(error) = self.store.obey(allegiance) {
+            // Whom it obeys comes last: an agent that is killed before it begins anew.
+            self.masters.adopted(asked.masters, self.store.dir());
+            if let Err(error) = self
+                .forget_acknowledgements()
+                .and_then(|()| self.store.obey(allegiance))
+            {
                 tracing::error!(%error, "this worker can't be adopted");
                 return;
             }
             self.reconciler.adopted(allegiance);
             self.allegiance.send_replace(allegiance);
-            self.masters.adopted(asked.masters, self.store.dir());
             self.links.clear();
             tracing::warn!(from = ?own, to = %asked.to, "this worker was adopted by another cluster");
         } else if own != Some(asked.to) {
@@ -37,5 +42,15 @@ impl Agent {
             );
         }
         adopt::taken(self.store.dir());
+    }
+
+    /// Ends that another cluster has acknowledged are news to this one.
+    fn forget_acknowledgements(&self) -> Result<(), WorkerError> {
+        for (_, dir) in self.store.instances()? {
+            let path = dir.path();
+            dir.unacknowledge()
+                .map_err(WorkerError::file("cannot change", path))?;
+        }
+        Ok(())
     }
 }

@@ -141,7 +141,7 @@ impl Runner {
     /// nothing of it runs any more.
     async fn settle(&self, why: &str) -> InstanceReport {
         let report = self.dir.report(&self.id);
-        if report.status.is_final() {
+        if self.dir.is_over() {
             return report;
         }
         let (id, dir, grace) = (self.id.clone(), self.dir.clone(), self.grace);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use vesta_types::limits::{REPORT_BYTES_MAX, REPORTS_MAX};
+use vesta_types::limits::{REPORT_BYTES_MAX, REPORT_LINE_BYTES, REPORTS_MAX};
 use vesta_types::{Epoch, InstanceId, InstanceReport, InstanceStatus};
 
 use super::{Action, Known, Message, Reconciler, Report, Source};
@@ -99,7 +99,7 @@ impl Reconciler {
         let ended = unsettled().filter(|(_, known)| known.status.is_final());
         let mut bytes = 0;
         let fits = |(_, known): &(&InstanceId, &Known)| {
-            bytes += 256 + text_bytes(&known.status);
+            bytes += REPORT_LINE_BYTES + text_bytes(&known.status);
             bytes <= REPORT_BYTES_MAX
         };
         let report = |(instance, known): (&InstanceId, &Known)| InstanceReport {

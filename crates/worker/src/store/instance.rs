@@ -191,9 +191,26 @@ impl InstanceDir {
         files::write_synced(&self.numbered("exit", restart), &files::json(ending)?)
     }
 
-    /// Notes that the instance was started and is being ended without knowing its outcome.
+    /// Notes that the instance was started and is being ended without knowing its outcome. The first
+    /// reason stays.
     pub(crate) fn interrupt(&self, reason: &str) -> io::Result<()> {
+        if self.interrupted().is_some() {
+            return Ok(());
+        }
         files::write_synced(&self.path.join("interrupted"), &files::json(&reason)?)
+    }
+
+    fn interrupted(&self) -> Option<String> {
+        files::read_json(&self.path.join("interrupted")).value()
+    }
+
+    /// Whether its records prove that nothing of it runs: its last end, or that it never will start. That
+    /// it is being interrupted proves nothing: its process may be in its grace yet.
+    pub(crate) fn is_over(&self) -> bool {
+        let last = self.last_started();
+        let ending = last.and_then(|restart| self.read::<Ending>("exit", restart));
+        let revoked = matches!(self.read("started", 0), Some(Started::Revoked { .. }));
+        ending.is_some_and(|ending| ending.last) || revoked && last == Some(0)
     }
 
     /// Notes that the instance's end is committed.
@@ -206,6 +223,17 @@ impl InstanceDir {
             return Ok(());
         }
         files::write_visible(&self.path.join("acknowledged"), b"")
+    }
+
+    /// Takes that back: another cluster has to hear of its end.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub(crate) fn unacknowledge(&self) -> io::Result<()> {
+        match fs::remove_file(self.path.join("acknowledged")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        }
     }
 
     /// Whether its end is committed.
@@ -234,7 +262,7 @@ impl InstanceDir {
         let restart = last.unwrap_or(0);
         let ending = last.and_then(|restart| self.read::<Ending>("exit", restart));
         let ending = ending.filter(|ending| ending.last);
-        let broken = files::read_json::<String>(&self.path.join("interrupted")).value();
+        let broken = self.interrupted();
         if let Some(Ending { outcome, at, .. }) = ending {
             let status = match (outcome, broken) {
                 // Ended because of the interruption, not by itself.
@@ -253,7 +281,10 @@ impl InstanceDir {
             };
             return (status, restart);
         }
-        if let Some(reason) = broken {
+        // While its supervisor lives it is not over: the process may take its whole grace.
+        if let Some(reason) = broken
+            && !self.supervisor().is_some_and(Process::is_alive)
+        {
             return (InstanceStatus::Interrupted { reason }, restart);
         }
         let Some(last) = last else {

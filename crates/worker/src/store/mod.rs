@@ -40,7 +40,15 @@ pub(crate) use members::{read_members, write_members};
 pub struct Store {
     dir: PathBuf,
     identity: Option<Identity>,
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for Store {
+    /// Said, and not left to the closing of the file: a process that is being started at this moment has a
+    /// copy of it.
+    fn drop(&mut self) {
+        let _ = self.lock.unlock();
+    }
 }
 
 impl Store {
@@ -71,7 +79,7 @@ impl Store {
         Ok(Store {
             dir,
             identity,
-            _lock: lock,
+            lock,
         })
     }
 

@@ -231,9 +231,13 @@ impl Writer {
 
     fn roll(&mut self) -> io::Result<()> {
         let current = self.output.current();
+        // The next one is there before the current one moves, or nothing happens.
+        let next = self.output.dir.join(format!(".{}.next", self.output.name));
+        let file = open_to_append(&next)?;
         fs::rename(&current, self.output.rolled_path(self.base))?;
+        fs::rename(&next, &current)?;
         self.base += self.length;
-        self.file = open_to_append(&current)?;
+        self.file = file;
         self.length = 0;
         let rolled = self.output.rolled();
         let mut kept: u64 = rolled.iter().map(|(_, length)| length).sum();

@@ -35,7 +35,7 @@ pub(crate) fn recover(
     let mut recovered = Recovered::default();
     let mut unfinished = Vec::new();
     for (id, dir) in &instances {
-        if dir.is_acknowledged() || dir.report(id).status.is_final() {
+        if dir.is_acknowledged() || dir.is_over() {
             continue;
         }
         // Started and not heard of yet: it waits to see its `started` record taken, and ends.

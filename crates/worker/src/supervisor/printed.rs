@@ -55,7 +55,7 @@ fn copy(mut reader: PipeReader, mut writer: Writer) {
             Ok(0) => return,
             Ok(bytes) => writer.write(&buffer[..bytes]),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return eprintln!("cannot read what it prints: {error}"),
+            Err(error) => return note!("cannot read what it prints: {error}"),
         }
     }
 }

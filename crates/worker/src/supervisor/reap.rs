@@ -64,7 +64,7 @@ pub(super) async fn end_descendants(cgroup: Option<&Cgroup>) {
                 }
                 tokio::time::sleep(LOOK_AGAIN).await;
             }
-            Ok(None) => return eprintln!("descendants can't be killed; they may still run"),
+            Ok(None) => return note!("descendants can't be killed; they may still run"),
             // There are none.
             Err(_) => break,
         }

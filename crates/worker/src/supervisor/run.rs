@@ -169,12 +169,12 @@ impl Supervisor {
             return spawn(command);
         };
         if let Err(error) = cgroup.create().and_then(|()| cgroup.enter()) {
-            eprintln!("its cgroup can't be entered; it runs without: {error}");
+            note!("its cgroup can't be entered; it runs without: {error}");
             return spawn(command);
         }
         let spawned = spawn(command);
         if let Err(error) = cgroup.leave() {
-            eprintln!("its cgroup can't be left: {error}");
+            note!("its cgroup can't be left: {error}");
         }
         spawned
     }
@@ -188,7 +188,7 @@ impl Supervisor {
             since: clock::wall(),
         };
         if let Err(error) = self.dir.write_pid(restart, &running) {
-            eprintln!("cannot record pid {}: {error}", child.id());
+            note!("cannot record pid {}: {error}", child.id());
         }
     }
 
@@ -203,7 +203,7 @@ impl Supervisor {
                 Ok(Some(end)) => return end,
                 Ok(None) => {}
                 Err(error) => {
-                    eprintln!("cannot wait for pid {pid}: {error}");
+                    note!("cannot wait for pid {pid}: {error}");
                     return reap::End::default();
                 }
             }
@@ -215,10 +215,10 @@ impl Supervisor {
                     kill_at = Some(self.terminate_group(pid));
                 }
                 () = self.lease.over(), if !self.lease_is_over => {
-                    self.end_lease();
                     // By now at the latest, whatever its worker's own grace.
                     let grace = self.lease.grace().unwrap_or_default();
                     let at = self.terminate_group(pid).min(Instant::now() + grace);
+                    self.end_lease();
                     kill_at = Some(kill_at.map_or(at, |before: Instant| before.min(at)));
                 }
                 () = tokio::time::sleep_until(due), if kill_at.is_some() => {
@@ -240,7 +240,7 @@ impl Supervisor {
     fn end_lease(&mut self) {
         (self.stopped, self.lease_is_over) = (true, true);
         if let Err(error) = self.dir.interrupt(&self.lease.reason()) {
-            eprintln!("cannot record that its lease is over: {error}");
+            note!("cannot record that its lease is over: {error}");
         }
     }
 

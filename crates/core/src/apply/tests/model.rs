@@ -207,6 +207,12 @@ impl Model {
         for (app, number, says) in said {
             self.say(n, *app, *number, *says, true);
         }
+        for (id, driver) in self.drivers.iter_mut().enumerate() {
+            let named = said.iter().any(|(app, of, _)| app.is_none() && *of == id);
+            if driver.leased == Some(n) && !named {
+                driver.leased = None;
+            }
+        }
     }
 
     pub(super) fn drain(&mut self, n: u16, deadline: u64) -> bool {

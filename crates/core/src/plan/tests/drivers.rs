@@ -309,3 +309,24 @@ fn no_more_drivers_run_than_may_and_those_that_wait_say_so() {
     assert_eq!(drivers_of(&next)[0].0, all[2]);
     assert!(why(&state, &all[2]).unwrap().starts_with("fits on worker-"));
 }
+
+/// Found by a review: one that was ended and forgotten between two plans stood before all of its kind for
+/// ever.
+#[test]
+fn a_driver_that_was_forgotten_between_two_plans_holds_up_nobody() {
+    let mut state = cluster(&[(1, 4096)]);
+    let runs = submit(&mut state, 1, 128, None);
+    let all: Vec<_> = (0..3).map(|_| submit(&mut state, 1, 128, None)).collect();
+    let mut planner = Planner::default();
+    let first = planner.plan(&state, &spread());
+    assert_eq!(drivers_of(&first)[0].0, runs);
+    book(&mut state, &first);
+    assert!(planner.plan(&state, &spread()).is_empty());
+    let forgotten = state.drivers.remove(&all[0]).unwrap();
+    state.driver_queue.remove(&forgotten.ticket);
+    finish(&mut state, &runs);
+    let next = planner.plan(&state, &spread());
+    assert_eq!(drivers_of(&next).len(), 1);
+    assert_eq!(drivers_of(&next)[0].0, all[1]);
+    assert_eq!(next, plan(&state, &spread()));
+}

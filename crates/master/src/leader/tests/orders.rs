@@ -225,3 +225,32 @@ fn a_worker_that_nothing_touches_is_looked_at_again() {
     play.pass_with(3, &[1]);
     assert_eq!(play.orders().len(), 1);
 }
+
+/// Found by a review: a worker that came back was told that it is counted on before it was told what was
+/// started elsewhere meanwhile; in between it could start that as well.
+#[test]
+fn what_a_worker_is_to_stop_it_hears_before_its_heartbeat_is_confirmed() {
+    let mut play = Play::new();
+    play.attach(1, "a");
+    play.submit();
+    play.act();
+    let id = play.state.drivers.keys().next().unwrap().clone();
+    play.pass(61);
+    assert!(play.state.drivers[&id].state.is_final(), "it was lost");
+    play.said.clear();
+    let accepted = InstanceReport {
+        instance: vesta_types::InstanceId::driver(cluster(), id, 1),
+        status: InstanceStatus::Accepted,
+        restart: 0,
+    };
+    play.take(Input::WorkerOpened(2, worker("a")));
+    play.take(Input::WorkerHeartbeat(2, 1));
+    play.report(2, "a", vec![accepted]);
+    let position = |wanted: fn(&to_worker::Message) -> bool| {
+        play.said.iter().position(|(_, message)| wanted(message))
+    };
+    let stop = position(|it| matches!(it, to_worker::Message::Orders(it) if !it.stop.is_empty()));
+    let confirmed = position(|it| matches!(it, to_worker::Message::Confirmed(_)));
+    assert!(stop.is_some() && confirmed.is_some(), "{:?}", play.said);
+    assert!(stop < confirmed, "{:?}", play.said);
+}

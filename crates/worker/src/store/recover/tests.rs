@@ -168,6 +168,46 @@ fn an_instance_whose_supervisor_runs_goes_on_as_it_is() {
     ));
 }
 
+/// Found by a review: that an instance is being interrupted was taken for its end, while its process had its
+/// grace; it was reported, and another copy started.
+#[test]
+fn an_instance_in_the_grace_of_its_interruption_is_not_over() {
+    let earlier = Earlier::new();
+    let (dir, mut child, running) = supervised(&earlier);
+    dir.write_pid(0, &running).unwrap();
+    dir.interrupt("its lease is over").unwrap();
+    let Recovered { reports, alive } = recover(&earlier.store, true, GRACE).unwrap();
+    assert_eq!(alive.len(), 1);
+    assert!(!reports[0].0.status.is_final(), "{reports:?}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(
+        earlier.status(true),
+        InstanceStatus::Interrupted {
+            reason: "its lease is over".to_owned()
+        }
+    );
+}
+
+/// Found by a review: the second of two agents that were killed in a row found a record of the interruption,
+/// and left the process alone.
+#[test]
+fn what_an_agent_was_about_to_end_when_it_was_killed_itself_is_ended_by_the_next() {
+    let earlier = Earlier::new();
+    let dir = earlier.accept(1);
+    dir.start(0, &Started::Executed).unwrap();
+    let (mut child, running) = spawn_sleep();
+    dir.write_pid(0, &running).unwrap();
+    give_up(&instance(1), &dir, "its agent was restarted");
+    let reaper = std::thread::spawn(move || child.wait().unwrap());
+    assert!(matches!(
+        earlier.status(true),
+        InstanceStatus::Interrupted { .. }
+    ));
+    assert!(!running.process.is_alive());
+    reaper.join().unwrap();
+}
+
 #[test]
 fn a_supervisor_of_another_boot_or_with_another_start_time_is_none() {
     let earlier = Earlier::new();

@@ -42,7 +42,7 @@ fn place_one(source: &ArtifactSource, work: &Path, most: u64) -> Result<PathBuf,
             Some(wanted) if *wanted != found => {
                 return Err(format!("its sha256 is {found}, and {wanted} was wanted"));
             }
-            _ => eprintln!("artifact {}: sha256 {found}", target.display()),
+            _ => note!("artifact {}: sha256 {found}", target.display()),
         }
         fs::rename(&part, &target).map_err(|error| format!("{}: {error}", target.display()))
     });

@@ -1,7 +1,7 @@
 //! A saved state, and the cluster that begins with it when the masters are lost for good.
 
 use serde_json::Value;
-use vesta_client::proto::ListRequest;
+use vesta_client::proto::{ListRequest, Worker};
 use vesta_client::{ClientError, new_key};
 use vesta_local::{Options, wait_for, wait_until};
 
@@ -22,8 +22,9 @@ fn is_alive(pid: u32) -> bool {
     std::path::Path::new(&format!("/proc/{pid}")).exists()
 }
 
-/// Waits until the cluster has a worker that is ALIVE, and gives it.
-async fn worker(url: &str) -> vesta_client::proto::Worker {
+/// Waits until the cluster has a worker that is ALIVE, and gives it. Before there is a leader it may be so
+/// in the saved state; a leader that hears it has had its answer.
+async fn worker(url: &str) -> Worker {
     let client = support::client(url);
     let alive = wait_for("a worker that is ALIVE", BOUND, async || {
         let workers = client
@@ -31,7 +32,8 @@ async fn worker(url: &str) -> vesta_client::proto::Worker {
             .await
             .ok()?
             .workers;
-        workers.into_iter().find(|worker| worker.state == "ALIVE")
+        let heard = |worker: &Worker| worker.state == "ALIVE" && worker.last_heard_ms.is_some();
+        workers.into_iter().find(heard)
     });
     alive.await.unwrap()
 }

@@ -1,7 +1,7 @@
 //! Masters come, go, move and are replaced while work goes on, and nothing is lost or run twice.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -17,6 +17,7 @@ use crate::support::{
 /// Short drivers, submitted one after the other for as long as this is.
 struct Load {
     stop: Arc<AtomicBool>,
+    accepted: Arc<AtomicUsize>,
     submitting: JoinHandle<Vec<Submitted>>,
 }
 
@@ -26,7 +27,8 @@ impl Load {
         let stop = Arc::new(AtomicBool::new(false));
         let client = support::client(url);
         let driver = cluster.driver_of("load", 1, "");
-        let stopped = stop.clone();
+        let (stopped, count) = (stop.clone(), Arc::new(AtomicUsize::new(0)));
+        let accepted = count.clone();
         let submitting = tokio::spawn(async move {
             let mut submitted = Vec::new();
             while !stopped.load(Ordering::Relaxed) {
@@ -34,15 +36,26 @@ impl Load {
                 let driver = with_key(&driver, key);
                 let reply = client.submit_driver(key, &driver).await.unwrap();
                 submitted.push(Submitted::new(key, &reply, &driver));
+                count.fetch_add(1, Ordering::Relaxed);
+                // The pace of the load.
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
             submitted
         });
-        Load { stop, submitting }
+        Load {
+            stop,
+            accepted,
+            submitting,
+        }
     }
 
-    /// Stops it; everything that was accepted, once it is over.
+    /// Stops it when at least 20 were accepted, however slow the machine; everything that was, once it is
+    /// over.
     async fn end(self, cluster: &Running) -> Vec<Submitted> {
+        let enough = wait_until("20 submissions to be accepted", BOUND, async || {
+            self.accepted.load(Ordering::Relaxed) >= 20
+        });
+        enough.await.unwrap();
         self.stop.store(true, Ordering::Relaxed);
         let submitted = self.submitting.await.unwrap();
         for one in &submitted {
@@ -186,7 +199,7 @@ async fn all_three_masters_are_replaced_under_load_and_nothing_is_lost() {
     );
 
     let submitted = load.end(&cluster).await;
-    assert!(!submitted.is_empty());
+    assert!(submitted.len() >= 20, "{}", submitted.len());
     agree(&cluster).await;
 
     // D29: what is launched, or launched again, is told of the masters that there are now.
@@ -248,7 +261,7 @@ async fn all_masters_are_restarted_one_by_one_under_load_and_nothing_is_lost() {
         }
     }
     let submitted = load.end(&cluster).await;
-    assert!(!submitted.is_empty());
+    assert!(submitted.len() >= 20, "{}", submitted.len());
     assert_eq!(pids(&cluster).await, before, "no executor was touched");
     agree(&cluster).await;
     cluster.assert_ran_once(&submitted);

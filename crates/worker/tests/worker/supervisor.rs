@@ -553,14 +553,15 @@ fn a_driver_whose_lease_is_over_is_ended_and_was_interrupted() {
     order.kill_grace = BOUND;
     order.run.supervise = true;
     order.run.lease = Some(Lease {
-        time_ms: 400,
+        time_ms: 1_500,
         grace_ms: 100,
     });
     let case = Case::new(&order);
     let supervisor = case.start();
     let pid = written_pid(&case.file("pid"));
     let begun = Instant::now();
-    while begun.elapsed() < Duration::from_millis(600) {
+    // Longer than the lease, which is longer than a busy machine stalls.
+    while begun.elapsed() < Duration::from_millis(2_000) {
         case.confirm(Duration::ZERO);
         assert!(is_alive(pid), "a confirmed heartbeat prolongs it");
         std::thread::sleep(Duration::from_millis(10));

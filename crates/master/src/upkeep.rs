@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use vesta_consensus::Role;
 use vesta_core::Command;
+use vesta_types::Epoch;
 
 use crate::context::Context;
 use crate::failpoints;
@@ -84,26 +85,36 @@ async fn keep(context: &Context) {
             tracing::debug!(%error, node, "whose node id this is could not be noted yet");
         }
     }
-    if crate::speaks() > version
-        && let Some(spoken) = context.node.members_speak().await
-        && spoken > version
-    {
-        tracing::info!(
-            from = version,
-            to = spoken,
-            "every master speaks the next version of the rules"
-        );
-        let raise = Command::RaiseVersion {
-            epoch,
-            version: spoken,
-        };
-        if let Err(error) = context.proposer.own(raise).await {
-            tracing::debug!(%error, "the version could not be raised yet");
-        }
+    if crate::speaks() > version {
+        raise_version(context, epoch, version).await;
     }
     if failpoints::is_on(failpoints::WRITE_UNKNOWN) {
         let unknown = vesta_core::codec::encode(&("an entry", "of the future"));
         let outcome = context.node.propose(unknown).await;
         tracing::warn!(?outcome, "a failpoint wrote an entry that nobody knows");
+    }
+}
+
+/// Raises the version of the rules to what every master speaks, once that is more.
+async fn raise_version(context: &Context, epoch: Epoch, version: u32) {
+    let spoken = context.node.members_speak().await;
+    let Some(spoken) = spoken.filter(|spoken| *spoken > version) else {
+        tracing::debug!(
+            version,
+            "not every master speaks the next version of the rules"
+        );
+        return;
+    };
+    tracing::info!(
+        from = version,
+        to = spoken,
+        "every master speaks the next version of the rules"
+    );
+    let raise = Command::RaiseVersion {
+        epoch,
+        version: spoken,
+    };
+    if let Err(error) = context.proposer.own(raise).await {
+        tracing::debug!(%error, "the version could not be raised yet");
     }
 }

@@ -1,0 +1,1 @@
+//! Clients that ask for work all the time and record every call.

@@ -1,0 +1,1 @@
+//! The course of a run, from the first process to the verdict.

@@ -1,0 +1,1 @@
+//! Runs that are written out instead of decided by a seed, by name.

@@ -1,0 +1,1 @@
+//! Where the processes run: namespaces of the network or loopback, disks, relays.

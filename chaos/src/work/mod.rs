@@ -1,0 +1,1 @@
+//! The programs that the cluster runs: stand-ins for drivers and executors, which write the ledger.

@@ -6,6 +6,7 @@ mod config;
 mod connection;
 mod demo;
 mod exit;
+mod faults;
 mod logging;
 mod output;
 mod progress;
@@ -28,12 +29,22 @@ use crate::commands::{
 };
 use crate::exit::{EXIT_CODES, Failure};
 
+/// What `--version` says. A build for tests must not be taken for another.
+const VERSION: &str = if cfg!(feature = "faults") {
+    concat!(
+        env!("CARGO_PKG_VERSION"),
+        " with faults: for tests, never to be deployed"
+    )
+} else {
+    env!("CARGO_PKG_VERSION")
+};
+
 /// A highly available cluster manager of the Apache Spark standalone kind.
 ///
 /// Any master answers any command. Submitting is remote execution: until TLS and tokens are there,
 /// masters and workers listen on loopback only.
 #[derive(Debug, Parser)]
-#[command(name = "vesta", version, after_help = EXIT_CODES, arg_required_else_help = true)]
+#[command(name = "vesta", version = VERSION, after_help = EXIT_CODES, arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -125,6 +136,7 @@ fn main() -> ExitCode {
                 eprintln!("{error}");
                 return ExitCode::FAILURE;
             }
+            faults::begin();
             return vesta_worker::supervise(&dir);
         }
         command => command,

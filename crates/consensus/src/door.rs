@@ -187,12 +187,12 @@ impl Door {
 }
 
 /// Fault for tests: calls to this node get lost.
-#[cfg(debug_assertions)]
+#[cfg(any(debug_assertions, feature = "faults"))]
 fn requests_are_lost(node_id: u64) -> bool {
     fail::eval(&format!("raft.requests.{node_id}"), |_| ()).is_some()
 }
 
-#[cfg(not(debug_assertions))]
+#[cfg(not(any(debug_assertions, feature = "faults")))]
 fn requests_are_lost(_node_id: u64) -> bool {
     false
 }

@@ -182,7 +182,7 @@ async fn initialise(door: &Door, raft: &Raft, founding: &[u8]) -> Result<(), Str
 }
 
 /// Fault for tests: the founder dies between writing down what it founds and initialising it.
-#[cfg(debug_assertions)]
+#[cfg(any(debug_assertions, feature = "faults"))]
 fn crash_point(node_id: u64) -> Result<(), String> {
     match fail::eval(&format!("raft.founding.{node_id}"), |_| ()) {
         Some(()) => Err("failpoint".to_owned()),
@@ -190,7 +190,7 @@ fn crash_point(node_id: u64) -> Result<(), String> {
     }
 }
 
-#[cfg(not(debug_assertions))]
+#[cfg(not(any(debug_assertions, feature = "faults")))]
 fn crash_point(_node_id: u64) -> Result<(), String> {
     Ok(())
 }

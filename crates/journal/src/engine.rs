@@ -119,7 +119,7 @@ impl Engine {
 
     /// Hands everything to the kernel.
     fn flush(&self) -> Result<(), JournalError> {
-        #[cfg(debug_assertions)]
+        #[cfg(any(debug_assertions, feature = "faults"))]
         fail::fail_point!("journal.flush", |errno| Err(JournalError::io(
             "flush",
             &self.path,
@@ -130,7 +130,7 @@ impl Engine {
 
     /// Makes what the kernel has of `db` durable, and its length.
     fn fdatasync(&self) -> Result<(), JournalError> {
-        #[cfg(debug_assertions)]
+        #[cfg(any(debug_assertions, feature = "faults"))]
         fail::fail_point!("journal.fdatasync", |errno| Err(JournalError::io(
             "fdatasync",
             &self.path.join(DATA),

@@ -40,7 +40,7 @@ pub(crate) fn remove_if_there(path: &Path) -> Result<(), JournalError> {
 }
 
 /// The error that a failpoint injects: the system error of the given number, `EIO` without one.
-#[cfg(debug_assertions)]
+#[cfg(any(debug_assertions, feature = "faults"))]
 pub(crate) fn injected(errno: Option<String>) -> io::Error {
     const EIO: i32 = 5;
     io::Error::from_raw_os_error(errno.and_then(|text| text.parse().ok()).unwrap_or(EIO))

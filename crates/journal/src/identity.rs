@@ -89,7 +89,7 @@ impl IdentityFile {
 }
 
 fn write_temporary(path: &Path, text: &str) -> io::Result<()> {
-    #[cfg(debug_assertions)]
+    #[cfg(any(debug_assertions, feature = "faults"))]
     fail::fail_point!("journal.identity.write", |errno| Err(files::injected(
         errno
     )));
@@ -99,7 +99,7 @@ fn write_temporary(path: &Path, text: &str) -> io::Result<()> {
 }
 
 fn rename(from: &Path, to: &Path) -> io::Result<()> {
-    #[cfg(debug_assertions)]
+    #[cfg(any(debug_assertions, feature = "faults"))]
     fail::fail_point!("journal.identity.rename", |errno| Err(files::injected(
         errno
     )));

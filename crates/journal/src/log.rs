@@ -191,7 +191,7 @@ impl Log {
     }
 
     fn apply_append(&self, batch: sled::Batch) -> Result<(), JournalError> {
-        #[cfg(debug_assertions)]
+        #[cfg(any(debug_assertions, feature = "faults"))]
         fail::fail_point!("journal.append", |errno| Err(JournalError::io(
             "append",
             &self.path,

@@ -167,7 +167,7 @@ impl Snapshots {
 }
 
 fn write(path: &Path, head: &[u8], data: &[u8]) -> io::Result<()> {
-    #[cfg(debug_assertions)]
+    #[cfg(any(debug_assertions, feature = "faults"))]
     fail::fail_point!("journal.snapshot.write", |errno| Err(files::injected(
         errno
     )));
@@ -180,7 +180,7 @@ fn write(path: &Path, head: &[u8], data: &[u8]) -> io::Result<()> {
 }
 
 fn rename(from: &Path, to: &Path) -> io::Result<()> {
-    #[cfg(debug_assertions)]
+    #[cfg(any(debug_assertions, feature = "faults"))]
     fail::fail_point!("journal.snapshot.rename", |errno| Err(files::injected(
         errno
     )));

@@ -1,6 +1,6 @@
 //! Injected failures of each write and sync: what was acknowledged stays, nothing more is acknowledged.
 //! Failpoints are compiled into debug builds only.
-#![cfg(debug_assertions)]
+#![cfg(any(debug_assertions, feature = "faults"))]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;

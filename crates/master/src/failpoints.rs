@@ -1,6 +1,8 @@
-//! Places where tests make a master stumble. Compiled in under `debug_assertions` only.
+//! Places where tests make a master stumble. Compiled into debug builds, and into builds with the
+//! feature `faults`, only.
 
-/// Set to a path: an order to a worker is held back while that file exists.
+/// An order to a worker is held back: while the file that it is set to exists, or without one until
+/// this is switched off.
 pub const HOLD_DISPATCH: &str = "master.hold_dispatch";
 
 /// An order to a worker is never sent.
@@ -12,6 +14,9 @@ pub const DROP_ANNOUNCEMENT: &str = "master.drop_announcement";
 /// A client's write is committed and its answer never sent.
 pub const DROP_ANSWER: &str = "master.drop_answer";
 
+/// A client's write is committed, and the leader is killed before it answers.
+pub const CRASH_BEFORE_ANSWER: &str = "master.crash_before_answer";
+
 /// Set to a number: the version of the rules that this master says it speaks, and takes.
 pub const SPEAKS: &str = "master.speaks";
 
@@ -19,37 +24,38 @@ pub const SPEAKS: &str = "master.speaks";
 pub const WRITE_UNKNOWN: &str = "master.write_unknown";
 
 /// The number that a fail point's argument is, if it is on.
-#[cfg(debug_assertions)]
 pub fn number_of(name: &str) -> Option<u32> {
-    fail::eval(name, |argument| argument.and_then(|text| text.parse().ok())).flatten()
-}
-
-/// Never, in a release build.
-#[cfg(not(debug_assertions))]
-pub const fn number_of(_name: &str) -> Option<u32> {
-    None
-}
-
-/// The path that a fail point's argument names, if it is on.
-#[cfg(debug_assertions)]
-pub fn path_of(name: &str) -> Option<std::path::PathBuf> {
-    fail::eval(name, |argument| argument.map(std::path::PathBuf::from)).flatten()
+    argument_of(name)??.parse().ok()
 }
 
 /// Whether a fail point is on. Each look counts, so `3*return` is on three times.
-#[cfg(debug_assertions)]
 pub fn is_on(name: &str) -> bool {
-    fail::eval(name, |_| ()).is_some()
+    argument_of(name).is_some()
 }
 
-/// Never, in a release build.
-#[cfg(not(debug_assertions))]
-pub const fn is_on(_name: &str) -> bool {
-    false
+/// Whether a fail point is on, and the file that it names, if it names one, exists.
+pub fn is_on_while_there(name: &str) -> bool {
+    argument_of(name).is_some_and(|path| path.is_none_or(|it| std::path::Path::new(&it).exists()))
 }
 
-/// Never, in a release build.
-#[cfg(not(debug_assertions))]
-pub const fn path_of(_name: &str) -> Option<std::path::PathBuf> {
+/// The end of this process, as by `kill -9`, where a fail point says so.
+pub fn crash_at(name: &str) {
+    if is_on(name) {
+        tracing::warn!(name, "a failpoint kills this process");
+        let own = rustix::process::getpid();
+        let _ = rustix::process::kill_process(own, rustix::process::Signal::KILL);
+    }
+}
+
+/// What a fail point is to return, if it is set to that.
+#[cfg(any(debug_assertions, feature = "faults"))]
+fn argument_of(name: &str) -> Option<Option<String>> {
+    fail::eval(name, |argument| argument)
+}
+
+/// Nothing, in this build.
+#[cfg(not(any(debug_assertions, feature = "faults")))]
+#[inline(always)]
+const fn argument_of(_name: &str) -> Option<Option<String>> {
     None
 }

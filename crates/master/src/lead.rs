@@ -319,14 +319,11 @@ impl Lead {
             if !orders.run.is_empty() && failpoints::is_on(failpoints::DROP_DISPATCH) {
                 return;
             }
-            if let Some(path) = failpoints::path_of(failpoints::HOLD_DISPATCH)
-                && !orders.run.is_empty()
-                && path.exists()
-            {
-                tracing::warn!(path = %path.display(), "a failpoint holds an order back");
+            if !orders.run.is_empty() && failpoints::is_on_while_there(failpoints::HOLD_DISPATCH) {
+                tracing::warn!("a failpoint holds an order back");
                 let context = Arc::clone(&self.context);
                 tokio::spawn(async move {
-                    while path.exists() {
+                    while failpoints::is_on_while_there(failpoints::HOLD_DISPATCH) {
                         tokio::time::sleep(Duration::from_millis(5)).await;
                     }
                     context.sessions.to_worker(session, message);

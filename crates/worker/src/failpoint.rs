@@ -1,11 +1,11 @@
-//! Failpoints that hold an asynchronous task without blocking its thread. In release builds there are
-//! none.
+//! Failpoints that hold an asynchronous task without blocking its thread, or end the process. There are
+//! none but in debug builds and in builds with the feature `faults`.
 
 /// Holds the caller at the failpoint `name`: `return` until it is switched off, `return(MS)` for so many
 /// milliseconds, `N*return` for N steps of 20 ms. Blocking actions (`pause`, `sleep`) are for
 /// [`point`].
 pub(crate) async fn hold(name: &'static str) {
-    #[cfg(debug_assertions)]
+    #[cfg(any(debug_assertions, feature = "faults"))]
     {
         use std::time::Duration;
         const STEP: Duration = Duration::from_millis(20);
@@ -16,15 +16,15 @@ pub(crate) async fn hold(name: &'static str) {
             }
         }
     }
-    #[cfg(not(debug_assertions))]
+    #[cfg(not(any(debug_assertions, feature = "faults")))]
     let _ = name;
 }
 
 /// What the failpoint `name` is to `return`, if it is set to that.
 pub(crate) fn value(name: &'static str) -> Option<Option<String>> {
-    #[cfg(debug_assertions)]
+    #[cfg(any(debug_assertions, feature = "faults"))]
     fail::fail_point!(name, Some);
-    #[cfg(not(debug_assertions))]
+    #[cfg(not(any(debug_assertions, feature = "faults")))]
     let _ = name;
     None
 }
@@ -34,18 +34,27 @@ pub(crate) fn is_on_while_there(name: &'static str) -> bool {
     value(name).is_some_and(|path| path.is_none_or(|path| std::path::Path::new(&path).exists()))
 }
 
+/// The end of this process, as by `kill -9`, where the failpoint `name` says so.
+pub(crate) fn crash(name: &'static str) {
+    if value(name).is_some() {
+        tracing::warn!(name, "a failpoint kills this process");
+        let own = rustix::process::getpid();
+        let _ = rustix::process::kill_process(own, rustix::process::Signal::KILL);
+    }
+}
+
 /// The failpoint `name` where a thread may block.
 pub(crate) fn point(name: &'static str) {
-    #[cfg(debug_assertions)]
+    #[cfg(any(debug_assertions, feature = "faults"))]
     fail::fail_point!(name);
-    #[cfg(not(debug_assertions))]
+    #[cfg(not(any(debug_assertions, feature = "faults")))]
     let _ = name;
 }
 
 /// Sets what the environment variable `FAILPOINTS` asks for (`name=actions;…`), for a process whose
 /// `main` may not have done so.
 pub(crate) fn from_environment() {
-    #[cfg(debug_assertions)]
+    #[cfg(any(debug_assertions, feature = "faults"))]
     for setting in std::env::var("FAILPOINTS").unwrap_or_default().split(';') {
         if let Some((name, actions)) = setting.split_once('=')
             && let Err(error) = fail::cfg(name.trim(), actions.trim())
@@ -55,7 +64,7 @@ pub(crate) fn from_environment() {
     }
 }
 
-#[cfg(all(test, debug_assertions))]
+#[cfg(all(test, any(debug_assertions, feature = "faults")))]
 mod tests {
     use super::*;
 

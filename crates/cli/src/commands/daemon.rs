@@ -7,9 +7,13 @@ use crate::exit::Failure;
 /// # Errors
 /// `Refused` when the mark of the process that started it can't be understood.
 pub fn prepare() -> Result<(), Failure> {
-    // What tests make stumble, from the variable FAILPOINTS; the setting lasts as long as the process.
-    #[cfg(debug_assertions)]
-    std::mem::forget(fail::FailScenario::setup());
+    crate::faults::begin();
+    if cfg!(feature = "faults") {
+        tracing::warn!(
+            "built with the feature `faults`, in which tests break this program from outside: \
+             never deploy it"
+        );
+    }
     // A process of a local cluster must not outlive the one that started it.
     vesta_local::watch_parent().map_err(|error| Failure::Refused(error.to_string()))
 }

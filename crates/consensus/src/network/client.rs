@@ -346,12 +346,12 @@ fn vote_reply(reply: wire::VoteReply) -> Result<VoteResponse<TypeConfig>, RpcErr
 }
 
 /// Fault for tests: this node's calls arrive, but no answer to them does.
-#[cfg(debug_assertions)]
+#[cfg(any(debug_assertions, feature = "faults"))]
 fn answers_are_lost(node_id: u64) -> bool {
     fail::eval(&format!("raft.answers.{node_id}"), |_| ()).is_some()
 }
 
-#[cfg(not(debug_assertions))]
+#[cfg(not(any(debug_assertions, feature = "faults")))]
 fn answers_are_lost(_node_id: u64) -> bool {
     false
 }

@@ -106,6 +106,7 @@ impl Context {
                 )));
             }
         };
+        failpoints::crash_at(failpoints::CRASH_BEFORE_ANSWER);
         if failpoints::is_on(failpoints::DROP_ANSWER) {
             // As if the connection broke after the commit: no mark of a master's answer.
             return Err(Status::unknown("the answer was dropped"));

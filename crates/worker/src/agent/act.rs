@@ -59,6 +59,7 @@ impl Agent {
             }
             Action::Send { to, message } => {
                 if matches!(message, Message::Report(_)) {
+                    failpoint::crash("worker.crash_before_report");
                     failpoint::hold("worker.before_report").await;
                     if failpoint::is_on_while_there("worker.hold_report") {
                         tracing::warn!("a failpoint drops a report");

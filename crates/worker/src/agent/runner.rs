@@ -98,6 +98,7 @@ impl Runner {
             .await
             .map_err(|error| NotRun::Unable(error.to_string()))?
             .map_err(|error| NotRun::Unable(format!("its order can't be kept: {error}")))?;
+        failpoint::crash("worker.crash_before_start");
         tokio::select! {
             () = failpoint::hold("worker.before_start") => {}
             () = told_to_end(&mut self.stopped) => {}

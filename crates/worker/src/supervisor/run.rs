@@ -74,6 +74,7 @@ impl Supervisor {
             if !self.dir.start(restart, &Started::Executed)? {
                 return Ok(());
             }
+            failpoint::crash("worker.crash_before_exec");
             failpoint::point("worker.after_started_record");
             let begun = Instant::now();
             let outcome = match &artifacts {

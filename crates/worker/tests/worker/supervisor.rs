@@ -208,7 +208,7 @@ fn a_confirmation_that_is_too_old_at_exec_means_it_never_ran() {
     }
 }
 
-#[cfg(debug_assertions)]
+#[cfg(any(debug_assertions, feature = "faults"))]
 #[test]
 fn the_canary_of_order_freshness_starts_what_is_too_late() {
     let case = Case::unconfirmed(&accepted(script(driver(1), "echo x >> ran")));

@@ -1,6 +1,6 @@
 //! Masters and workers as real processes.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use crate::error::LocalError;
 use crate::leftovers;
 use crate::node::{Node, Role};
-use crate::options::Options;
+use crate::options::{Options, Place};
 use crate::ports::Ports;
 use crate::wait::wait_until;
 
@@ -22,6 +22,12 @@ const MASTER_GRACE: Duration = Duration::from_secs(5);
 
 /// Ports for workers and masters that are added later.
 const SPARE: usize = 16;
+
+/// The ports of what has an address of its own.
+const CLIENTS_PORT: u16 = 7700;
+const RAFT_PORT: u16 = 7701;
+const METRICS_PORT: u16 = 7709;
+const WORKER_PORT: u16 = 7710;
 
 /// A cluster of real processes on loopback. Dropping it kills them, and all that its workers launched.
 #[derive(Debug)]
@@ -64,7 +70,7 @@ impl Cluster {
             )));
         }
         let (dir, temporary) = directory(&options)?;
-        let ports = options.masters * 2 + options.workers + SPARE;
+        let ports = options.masters * 3 + options.workers + SPARE;
         let ports = Ports::take(ports).map_err(LocalError::Ports)?;
         let mut cluster = Cluster {
             masters: Vec::new(),
@@ -82,19 +88,23 @@ impl Cluster {
     }
 
     fn add_masters(&mut self) -> Result<(), LocalError> {
-        let mut addresses = Vec::new();
-        for _ in 0..self.options.masters {
-            addresses.push((self.address()?, self.address()?));
-        }
-        let peer = |(at, (listen, raft)): (usize, &(SocketAddr, SocketAddr))| {
-            format!("{}={listen}/{raft}", at + 1)
-        };
-        let peers: Vec<String> = addresses.iter().enumerate().map(peer).collect();
-        for (at, (listen, raft)) in addresses.iter().enumerate() {
-            let node = self.node(Role::Master, at + 1, *listen);
-            let settings = self.master_settings(&node, *raft, &peers);
-            write(&node.config(), &settings)?;
+        let mut rafts = Vec::new();
+        let mut peers = Vec::new();
+        for number in 1..=self.options.masters {
+            let place = self.place(Role::Master, number);
+            let listen = self.address(&place, CLIENTS_PORT)?;
+            let raft = self.address(&place, RAFT_PORT)?;
+            let (clients, masters) = place.advertised.unwrap_or((listen, raft));
+            peers.push(format!("{number}={clients}/{masters}"));
+            rafts.push(raft);
+            let mut node = self.node(Role::Master, number, listen);
+            if self.options.metrics {
+                node.show_metrics_at(self.address(&place, METRICS_PORT)?);
+            }
             self.masters.push(node);
+        }
+        for (node, raft) in self.masters.iter().zip(rafts) {
+            write(&node.config(), &self.master_settings(node, raft, &peers))?;
         }
         Ok(())
     }
@@ -106,7 +116,7 @@ impl Cluster {
     /// When no port is left, or its configuration can't be written.
     pub fn add_master(&mut self) -> Result<(usize, String), LocalError> {
         let at = self.masters.len();
-        let listen = self.address()?;
+        let listen = self.address(&self.place(Role::Master, at + 1), CLIENTS_PORT)?;
         let node = self.node(Role::Master, at + 1, listen);
         self.masters.push(node);
         self.configure_alone(at).map(|named| (at, named))
@@ -118,7 +128,7 @@ impl Cluster {
     /// # Errors
     /// As [`Cluster::add_master`].
     pub fn move_master(&mut self, at: usize) -> Result<String, LocalError> {
-        let listen = self.address()?;
+        let listen = self.address(&self.masters[at].place().clone(), CLIENTS_PORT)?;
         self.masters[at].move_to(listen);
         self.configure_alone(at)
     }
@@ -129,10 +139,12 @@ impl Cluster {
     /// # Errors
     /// As [`Cluster::add_master`].
     pub fn configure_alone(&mut self, at: usize) -> Result<String, LocalError> {
-        let raft = self.address()?;
+        let place = self.masters[at].place().clone();
+        let raft = self.address(&place, RAFT_PORT)?;
         let node = &self.masters[at];
         write(&node.config(), &self.master_settings(node, raft, &[]))?;
-        Ok(format!("{}={}/{raft}", node.number(), node.address()))
+        let (clients, masters) = place.advertised.unwrap_or((node.address(), raft));
+        Ok(format!("{}={clients}/{masters}", node.number()))
     }
 
     /// Where the other masters reach the master at `at`, as its configuration says.
@@ -147,22 +159,33 @@ impl Cluster {
     /// # Errors
     /// When no port is left, or its configuration can't be written.
     pub fn add_worker(&mut self) -> Result<usize, LocalError> {
-        let listen = self.address()?;
         let at = self.workers.len();
+        let listen = self.address(&self.place(Role::Worker, at + 1), WORKER_PORT)?;
         let node = self.node(Role::Worker, at + 1, listen);
         write(&node.config(), &self.worker_settings(&node))?;
         self.workers.push(node);
         Ok(at)
     }
 
-    fn address(&mut self) -> Result<SocketAddr, LocalError> {
-        let port = self.ports.next().map_err(LocalError::Ports)?;
-        Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+    fn place(&self, role: Role, number: usize) -> Place {
+        let name = format!("{}-{number}", role.as_str());
+        self.options.places.get(&name).cloned().unwrap_or_default()
+    }
+
+    /// On loopback a port that nobody has; an address of its own has each port but once.
+    fn address(&mut self, place: &Place, port: u16) -> Result<SocketAddr, LocalError> {
+        let port = if place.host.is_loopback() {
+            self.ports.next().map_err(LocalError::Ports)?
+        } else {
+            port
+        };
+        Ok(SocketAddr::from((place.host, port)))
     }
 
     fn node(&self, role: Role, number: usize, address: SocketAddr) -> Node {
         let Options { program, env, .. } = self.options.clone();
-        Node::new(role, number, address, program, self.dir.clone(), env)
+        let place = self.place(role, number);
+        Node::new(role, number, address, place, program, self.dir.clone(), env)
     }
 
     fn master_settings(&self, node: &Node, raft: SocketAddr, peers: &[String]) -> toml::Table {
@@ -177,6 +200,14 @@ impl Cluster {
             set("peers", peers.to_vec().into());
             set("form", true.into());
         }
+        if let Some((clients, masters)) = node.place().advertised {
+            set("advertise", clients.to_string().into());
+            set("raft_advertise", masters.to_string().into());
+        }
+        if let Some(metrics) = node.metrics() {
+            set("metrics_listen", metrics.to_string().into());
+        }
+        set("insecure", (!node.place().host.is_loopback()).into());
         set("heartbeat_ms", millis(options.heartbeat));
         set("election_min_ms", millis(options.election.0));
         set("election_max_ms", millis(options.election.1));
@@ -191,13 +222,14 @@ impl Cluster {
         let masters: Vec<String> = self
             .masters
             .iter()
-            .map(|master| master.address().to_string())
+            .map(|master| master.advertised().to_string())
             .collect();
         let mut table = toml::Table::new();
         let mut set = |name: &str, value: toml::Value| table.insert(name.to_owned(), value);
         set("masters", masters.into());
         set("dir", path(&node.dir()));
         set("listen", node.address().to_string().into());
+        set("insecure", (!node.place().host.is_loopback()).into());
         set("cores", integer(options.cores.into()));
         set("memory", format!("{}m", options.memory_mib).into());
         set("time_scale", options.time_scale.into());
@@ -223,7 +255,7 @@ impl Cluster {
         let addresses: Vec<String> = self
             .masters
             .iter()
-            .map(|master| master.address().to_string())
+            .map(|master| master.advertised().to_string())
             .collect();
         format!("vesta://{}", addresses.join(","))
     }

@@ -15,13 +15,15 @@ pub mod options;
 mod parent;
 mod ports;
 pub mod process;
+pub mod relay;
 pub mod wait;
 
 pub use cluster::Cluster;
 pub use error::LocalError;
 pub use interrupt::interrupted;
 pub use node::{Node, Role};
-pub use options::{Options, Program};
+pub use options::{Options, Place, Program};
 pub use parent::{PARENT_VARIABLE, watch_parent};
 pub use process::Process;
+pub use relay::{Manners, Relay};
 pub use wait::{TimedOut, wait_for, wait_until};

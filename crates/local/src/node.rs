@@ -15,7 +15,7 @@ use crate::error::LocalError;
 use crate::leftovers::CLUSTER_VARIABLE;
 use crate::parent::PARENT_VARIABLE;
 use crate::wait::wait_until;
-use crate::{Process, Program};
+use crate::{Place, Process, Program};
 
 /// How much of a log an error shows, in bytes.
 const LOG_TAIL: u64 = 4_000;
@@ -48,6 +48,8 @@ pub struct Node {
     role: Role,
     number: usize,
     address: SocketAddr,
+    place: Place,
+    metrics: Option<SocketAddr>,
     program: Program,
     cluster_dir: PathBuf,
     env: BTreeMap<String, String>,
@@ -61,6 +63,7 @@ impl Node {
         role: Role,
         number: usize,
         address: SocketAddr,
+        place: Place,
         program: Program,
         cluster_dir: PathBuf,
         env: BTreeMap<String, String>,
@@ -69,6 +72,8 @@ impl Node {
             role,
             number,
             address,
+            place,
+            metrics: None,
             program,
             cluster_dir,
             env,
@@ -96,6 +101,28 @@ impl Node {
     /// Where clients (or, at a worker, readers of logs) reach it.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where a master is reached by everybody else: its address, unless something stands before it.
+    pub fn advertised(&self) -> SocketAddr {
+        self.place
+            .advertised
+            .map_or(self.address, |(clients, _)| clients)
+    }
+
+    /// Where it is.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Where it shows its metrics, if it does.
+    pub fn metrics(&self) -> Option<SocketAddr> {
+        self.metrics
+    }
+
+    /// Where it will show its metrics.
+    pub(crate) fn show_metrics_at(&mut self, address: SocketAddr) {
+        self.metrics = Some(address);
     }
 
     /// Its data directory.
@@ -179,7 +206,15 @@ impl Node {
             .append(true)
             .create(true)
             .open(self.log())?;
-        let mut command = Command::new(&self.program.path);
+        let mut words = self.place.prefix.iter();
+        let mut command = match words.next() {
+            Some(first) => {
+                let mut command = Command::new(first);
+                command.args(words).arg(&self.program.path);
+                command
+            }
+            None => Command::new(&self.program.path),
+        };
         // This process's own settings must not become the cluster's; canaries are meant to.
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy().into_owned();

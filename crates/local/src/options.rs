@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -33,6 +34,29 @@ impl Program {
     }
 }
 
+/// Where one process is, if it is not on loopback like everything else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its address. One that is not on loopback is taken to be the process's own, with the usual ports.
+    pub host: Ipv4Addr,
+    /// What its command line begins with, such as `nsenter --net=…`. It must become the process, not
+    /// start it: signals go to its pid.
+    pub prefix: Vec<OsString>,
+    /// Where a master is reached by everybody else, for clients and for masters, if something stands
+    /// before it.
+    pub advertised: Option<(SocketAddr, SocketAddr)>,
+}
+
+impl Default for Place {
+    fn default() -> Place {
+        Place {
+            host: Ipv4Addr::LOCALHOST,
+            prefix: Vec::new(),
+            advertised: None,
+        }
+    }
+}
+
 /// What cluster to start. [`Options::new`] fills in the defaults.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -58,6 +82,10 @@ pub struct Options {
     pub log: String,
     /// Environment variables of every process, beside this process's own.
     pub env: BTreeMap<String, String>,
+    /// Where processes are, by name (`master-1`, `worker-2`); loopback for those that are not named.
+    pub places: BTreeMap<String, Place>,
+    /// Whether each master shows its metrics at an address of its own.
+    pub metrics: bool,
     /// Further settings of each master's configuration file; they win.
     pub master_settings: toml::Table,
     /// Further settings of each worker's configuration file; they win.
@@ -79,6 +107,8 @@ impl Options {
             time_scale: 1.0,
             log: "info".to_owned(),
             env: BTreeMap::new(),
+            places: BTreeMap::new(),
+            metrics: false,
             master_settings: toml::Table::new(),
             worker_settings: toml::Table::new(),
         }

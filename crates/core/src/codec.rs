@@ -5,6 +5,9 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use vesta_types::canary;
+
+use crate::state::ClusterState;
 
 /// Bytes that are not what they should be.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +30,23 @@ pub fn fnv1a(bytes: &[u8]) -> u64 {
 pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     rmp_serde::to_vec_named(value)
         .expect("writing to memory can't fail, and all keys are text or ids")
+}
+
+/// The bytes of a snapshot of the state.
+pub fn snapshot(state: &ClusterState) -> Vec<u8> {
+    // Both break I21, what a snapshot is for: I2, a key that was answered is known …
+    if canary::is_on("key-not-in-snapshot") {
+        let mut state = state.clone();
+        state.keys.answered.clear();
+        return encode(&state);
+    }
+    // … and I4, an id is given once.
+    if canary::is_on("snapshot-forgets-ids") {
+        let mut state = state.clone();
+        (state.next_driver, state.next_app) = (0, 0);
+        return encode(&state);
+    }
+    encode(state)
 }
 
 /// The value that `bytes` were made of.

@@ -69,7 +69,12 @@ impl IdentityFile {
     }
 
     fn render(&self) -> String {
-        let json = serde_json::to_string_pretty(self).expect("plain fields always serialize");
+        let mut file = self.clone();
+        // Breaks I20 and I22: who has voted remembers it, and votes once in a term.
+        if vesta_types::canary::is_on("vote-not-persisted") {
+            file.vote = None;
+        }
+        let json = serde_json::to_string_pretty(&file).expect("plain fields always serialize");
         let body = format!("{TITLE}{FORMAT}\n{json}\n");
         let crc = crc32c::crc32c(body.as_bytes());
         format!("{body}{CHECKSUM}{crc:08x}\n")

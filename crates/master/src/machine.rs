@@ -59,7 +59,7 @@ impl StateMachine for Machine {
     }
 
     fn snapshot(&self) -> Result<Vec<u8>, String> {
-        Ok(codec::encode(&*self.0.state()))
+        Ok(codec::snapshot(&self.0.state()))
     }
 
     fn restore(&mut self, index: u64, snapshot: &[u8]) -> Result<(), String> {

@@ -1,7 +1,7 @@
 //! What happens to executors, whoever caused it.
 
 use vesta_types::limits::ENDED_EXECUTORS_MAX;
-use vesta_types::{ApplicationState, ExecutorId, ExecutorState, Exit, InstanceStatus};
+use vesta_types::{ApplicationState, ExecutorId, ExecutorState, Exit, InstanceStatus, canary};
 
 use super::{Applying, clip};
 use crate::failover::Outcome;
@@ -133,6 +133,10 @@ impl Applying<'_> {
         if let Some(worker) = self.state.workers.get_mut(&executor.worker) {
             worker.executors.remove(id);
             worker.booked.remove(&executor.booking);
+            // Breaks I11: what is booked is the sum over what lives.
+            if canary::is_on("free-twice") {
+                worker.booked.remove(&executor.booking);
+            }
         }
         // A fail-over alone must never cost an executor. One that had run, and is gone though neither
         // was its worker lost nor its end asked for, was cost by it.

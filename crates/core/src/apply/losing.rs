@@ -2,6 +2,7 @@
 
 use vesta_types::{
     DriverState, ExecutorId, ExecutorState, Incarnation, InstanceId, Work, WorkerId, WorkerState,
+    canary,
 };
 
 use super::Applying;
@@ -85,8 +86,11 @@ impl Applying<'_> {
         if driver.kill_requested {
             self.note(id, Outcome::Lost, why);
             self.end_driver(id, DriverState::Killed, None, why);
-        } else if driver.description.supervise {
+        // The canary breaks I5: an unsupervised driver is executed at most once.
+        } else if driver.description.supervise || canary::is_on("unsupervised-relaunch") {
             let lost_on = driver.description.lease.and(driver.last_worker.clone());
+            // Breaks "at most one copy of a driver with a lease" (failure D2).
+            let lost_on = lost_on.filter(|_| !canary::is_on("stop-lease-ignored"));
             self.note(id, Outcome::Relaunched, why);
             self.relaunch_driver(id, why);
             if let Some(worker) = lost_on {

@@ -2,7 +2,7 @@
 
 use vesta_types::limits::REPORTS_MAX;
 use vesta_types::{
-    AppId, DriverId, ExecutorId, InstanceId, InstanceReport, InstanceStatus, Work, WorkerId,
+    AppId, DriverId, ExecutorId, InstanceId, InstanceReport, InstanceStatus, Work, WorkerId, canary,
 };
 
 use super::Applying;
@@ -33,6 +33,8 @@ impl Applying<'_> {
         match standing {
             Standing::Current => self.report_current(report, attaching),
             _ if report.status.is_final() => self.end_lease_of(worker, &instance.work),
+            // Breaks I9: what the state does not want does not run on.
+            Standing::Over(_) if canary::is_on("orphan-kept") => {}
             // More than a worker may have at once: it will be reported again.
             _ if holder.stopping.len() + holder.quarantined.len() >= REPORTS_MAX => {}
             Standing::Over(why) => {
@@ -100,6 +102,10 @@ impl Applying<'_> {
         }
         let here = |placement: &crate::state::DriverPlacement| placement.worker == *worker;
         if attempt == driver.attempt && driver.placement.as_ref().is_some_and(here) {
+            return Standing::Current;
+        }
+        // Breaks I6: only the current instance's reports count (SPARK-19900).
+        if driver.placement.is_some() && canary::is_on("late-report") {
             return Standing::Current;
         }
         let placed = match &driver.placement {

@@ -8,7 +8,7 @@ use vesta_types::limits::{
 };
 use vesta_types::{
     AppId, ApplicationDescription, ApplicationState, DriverDescription, DriverId, DriverRun,
-    DriverState, ProfileRequest, SubmissionKey,
+    DriverState, ProfileRequest, SubmissionKey, canary,
 };
 
 use super::Applying;
@@ -107,7 +107,8 @@ impl Applying<'_> {
         if state.is_final() {
             return Ok(killed(state.as_str(), format!("already {state}")));
         }
-        driver.kill_requested = true;
+        // The canary breaks I19: an acknowledged kill is durable.
+        driver.kill_requested = !canary::is_on("kill-forgotten");
         if let Some(placement) = &driver.placement {
             self.state.workers.touch(&placement.worker);
         }

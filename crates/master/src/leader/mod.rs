@@ -26,6 +26,7 @@ use vesta_proto::application::to_application;
 use vesta_proto::worker::to_worker;
 use vesta_types::{
     AppId, ClusterId, DriverId, Epoch, InstanceReport, RecoveryState, WorkerDescription, WorkerId,
+    canary,
 };
 
 use clock::LedClock;
@@ -178,6 +179,12 @@ impl Leader {
             outputs: Vec::new(),
         };
         leader.track(state);
+        // Breaks I17 and I27: only silence towards this leader counts, since it opened.
+        if canary::is_on("deadline-over-step-down") {
+            for line in leader.workers.values_mut() {
+                line.last_heard = Duration::ZERO;
+            }
+        }
         leader
     }
 
@@ -201,7 +208,9 @@ impl Leader {
     pub fn act(&mut self, now: Now, state: &ClusterState) -> Vec<Output> {
         self.advance(now);
         self.track(state);
-        if self.clock.leading() && state.epoch == self.epoch {
+        // The canary breaks I8: a leader that is suspended or deposed orders nothing.
+        let leads = self.clock.leading() && state.epoch == self.epoch;
+        if leads || canary::is_on("old-epoch-effects") {
             self.propose_reports(state);
             self.confirm_applications(state);
             self.judge(state);

@@ -7,6 +7,7 @@ use vesta_core::{Answer, ClusterState, Command, Reply, Worker};
 use vesta_proto::worker::{Acknowledged, Confirmed, MasterChanged, to_worker};
 use vesta_types::{
     InstanceId, InstanceReport, InstanceStatus, Work, WorkerDescription, WorkerId, WorkerState,
+    canary,
 };
 
 use super::attention::keep;
@@ -141,6 +142,10 @@ impl Leader {
             line.session = None;
             line.unconfirmed = None;
             line.ordered = None;
+            // Breaks "a broken connection is a hint, never a verdict" (I17, I27).
+            if canary::is_on("verdict-by-connection") {
+                line.last_heard = Duration::ZERO;
+            }
         }
         self.attention.workers.insert(id);
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use vesta_proto::worker_convert::{OrderSet, RunOrder};
 use vesta_types::limits::REPORTS_MAX;
-use vesta_types::{Epoch, InstanceId, InstanceStatus};
+use vesta_types::{Epoch, InstanceId, InstanceStatus, canary};
 
 use super::{Action, Known, Reconciler, Source};
 use crate::clock::Boottime;
@@ -101,8 +101,12 @@ impl Reconciler {
     /// Whether this run is of an instance that was never accepted. One that ended is reported again, for
     /// the leader seems not to know; it is never executed again.
     fn is_new(&mut self, now: Boottime, run: &RunOrder, out: &mut Vec<Action>) -> bool {
-        if let Some(known) = self.instances.get_mut(&run.instance) {
-            if known.status.is_final() {
+        // The canary breaks I7: an instance is executed at most once.
+        if let Some(known) = self.instances.get_mut(&run.instance)
+            && !canary::is_on("duplicate-assignment")
+        {
+            // The other one breaks I9, with what it does to reports: an end is said until it is committed.
+            if known.status.is_final() && !canary::is_on("outbox-forgets") {
                 known.acknowledged = false;
                 self.report_at(now);
             }
@@ -140,7 +144,8 @@ impl Reconciler {
                 stopping: false,
             };
             // A list may name an instance twice.
-            if self.instances.contains_key(&order.instance) {
+            let twice = self.instances.contains_key(&order.instance);
+            if twice && !canary::is_on("duplicate-assignment") {
                 continue;
             }
             self.instances.insert(order.instance.clone(), known);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use vesta_types::limits::{REPORT_BYTES_MAX, REPORT_LINE_BYTES, REPORTS_MAX};
-use vesta_types::{Epoch, InstanceId, InstanceReport, InstanceStatus};
+use vesta_types::{Epoch, InstanceId, InstanceReport, InstanceStatus, canary};
 
 use super::{Action, Known, Message, Reconciler, Report, Source};
 use crate::clock::Boottime;
@@ -107,14 +107,20 @@ impl Reconciler {
             status: known.status.clone(),
             restart: known.restart,
         };
+        let instances: Vec<InstanceReport> = live
+            .chain(ended)
+            .take(REPORTS_MAX)
+            .take_while(fits)
+            .map(report)
+            .collect();
+        // Breaks I9: an end is reported until it is acknowledged.
+        if canary::is_on("outbox-forgets") {
+            let known = self.instances.values_mut();
+            known.for_each(|known| known.acknowledged |= known.status.is_final());
+        }
         Report {
             epoch: self.allegiance.epoch,
-            instances: live
-                .chain(ended)
-                .take(REPORTS_MAX)
-                .take_while(fits)
-                .map(report)
-                .collect(),
+            instances,
             refused_stale: self.refused.drain(..).collect(),
             stale_orders: self.stale_orders,
             leaving: self.draining,

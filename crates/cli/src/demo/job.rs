@@ -258,6 +258,9 @@ mod tests {
             pid: 1,
             at: vesta_types::Timestamp(0),
             key: None,
+            boot_us: 0,
+            epoch: 1,
+            note: String::new(),
         }
     }
 

@@ -100,6 +100,9 @@ mod tests {
             pid: 1,
             at: Timestamp(0),
             key: None,
+            boot_us: 0,
+            epoch: 1,
+            note: String::new(),
         }
     }
 

@@ -154,6 +154,9 @@ mod tests {
             pid,
             at: Timestamp(0),
             key: Some(key(number)),
+            boot_us: 0,
+            epoch: 1,
+            note: String::new(),
         }
     }
 

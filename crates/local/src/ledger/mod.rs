@@ -1,14 +1,16 @@
 //! What really ran, told by the programs that ran, not by Vesta.
 //!
-//! Each launched program appends one line when it starts and, if it gets so far, one when it is done.
+//! Each launched program appends one line when it starts and, if it gets so far, one when it is done. One
+//! that runs for long appends beats too, so that two copies that are alive at one time can be told.
 
 mod judge;
 
-use std::fs::OpenOptions;
-use std::io::{self, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
+use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 use vesta_types::{InstanceId, SubmissionKey, Timestamp};
 
@@ -26,6 +28,8 @@ pub const KEY_VARIABLE: &str = "VESTA_LEDGER_KEY";
 pub enum Event {
     /// It begins.
     Started,
+    /// It runs on.
+    Beat,
     /// It has done what it was started for, or was asked to end and does.
     Ended,
 }
@@ -48,6 +52,15 @@ pub struct Record {
     pub at: Timestamp,
     /// The key that it was submitted with, where the program was told.
     pub key: Option<SubmissionKey>,
+    /// Time of the event on CLOCK_BOOTTIME, microseconds: what no wall clock jumps. 0 in older ledgers.
+    #[serde(default)]
+    pub boot_us: u64,
+    /// The leadership whose order launched it; 0 in older ledgers.
+    #[serde(default)]
+    pub epoch: u64,
+    /// More of it, for people: why it ends, say; mostly empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
 }
 
 /// A ledger that can't be written or read, or an environment that is not an instance's.
@@ -100,8 +113,29 @@ impl Record {
             pid: std::process::id(),
             at: now(),
             key: variable(KEY_VARIABLE)?,
+            boot_us: boot_us(),
+            epoch: variable("VESTA_EPOCH")?.unwrap_or(0),
+            note: String::new(),
         })
     }
+
+    /// The same, of another event of this process that happens now.
+    pub fn next(&self, event: Event) -> Record {
+        Record {
+            event,
+            at: now(),
+            boot_us: boot_us(),
+            ..self.clone()
+        }
+    }
+}
+
+/// CLOCK_BOOTTIME in microseconds: the time that every process of a machine shares, whatever happens to
+/// its wall clock.
+pub fn boot_us() -> u64 {
+    let now = clock_gettime(ClockId::Boottime);
+    let now = Duration::try_from(now).expect("the time since boot is not negative");
+    u64::try_from(now.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn variable<T: std::str::FromStr<Err: std::fmt::Display>>(
@@ -160,28 +194,71 @@ pub fn append_own(event: Event) -> Result<(), LedgerError> {
 /// # Errors
 /// When the file can't be read, or holds a line that is no record.
 pub fn read(path: &Path) -> Result<Vec<Record>, LedgerError> {
-    let text = match std::fs::read(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+    records(path)?.collect()
+}
+
+/// As [`read`], but one at a time: for a ledger that is too long to be kept.
+///
+/// # Errors
+/// When the file can't be opened. Each item as [`read`].
+pub fn records(path: &Path) -> Result<Records, LedgerError> {
+    let file = match File::open(path) {
+        Ok(file) => Some(BufReader::new(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(source) => {
             let path = path.to_owned();
             return Err(LedgerError::File { path, source });
         }
     };
-    let lines = text.split_inclusive(|byte| *byte == b'\n').enumerate();
-    let record = |(at, line): (usize, &[u8])| {
+    Ok(Records {
+        path: path.to_owned(),
+        file,
+        line: 0,
+    })
+}
+
+/// The records of a ledger, one after the other; see [`records`].
+#[derive(Debug)]
+pub struct Records {
+    path: PathBuf,
+    file: Option<BufReader<File>>,
+    line: usize,
+}
+
+impl Iterator for Records {
+    type Item = Result<Record, LedgerError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut text = Vec::new();
+        let read = self.file.as_mut()?.read_until(b'\n', &mut text);
+        match read {
+            Ok(0) => None,
+            Ok(_) => {
+                self.line += 1;
+                Some(self.parse(&text))
+            }
+            Err(source) => {
+                self.file = None;
+                let path = self.path.clone();
+                Some(Err(LedgerError::File { path, source }))
+            }
+        }
+    }
+}
+
+impl Records {
+    fn parse(&self, line: &[u8]) -> Result<Record, LedgerError> {
         let parsed = match line.strip_suffix(b"\n") {
             Some(line) => serde_json::from_slice(line).map_err(|error| error.to_string()),
             None => Err("it is not complete".to_owned()),
         };
         parsed.map_err(|why| LedgerError::Line {
-            path: path.to_owned(),
-            line: at + 1,
+            path: self.path.clone(),
+            line: self.line,
             found: String::from_utf8_lossy(line).chars().take(120).collect(),
             why,
         })
-    };
-    lines.map(record).collect()
+    }
 }
 
 #[cfg(test)]
@@ -199,6 +276,9 @@ mod tests {
             pid: 7,
             at: Timestamp(1),
             key: None,
+            boot_us: 1,
+            epoch: 1,
+            note: String::new(),
         }
     }
 

@@ -28,5 +28,7 @@ pub use event::{Event, Letter, NodeSample, Observation, Phase, What};
 pub use history::{Answer, CallId, Entry, Manner, Op, Outcome, Submit, What as CallPart};
 pub use lines::{Appender, Lines, RecordError, read_json, read_lines, write_json};
 pub use options::{NetMode, Options, Timings};
-pub use state::{FinalState, MasterState};
+pub use state::{
+    AppState, DriverState, ExecutorState, FailoverState, FinalState, MasterState, WorkerState,
+};
 pub use verdict::{CheckResult, Figures, Finding, Judgement, Verdict};

@@ -144,7 +144,17 @@ impl Cluster {
         let node = &self.masters[at];
         write(&node.config(), &self.master_settings(node, raft, &[]))?;
         let (clients, masters) = place.advertised.unwrap_or((node.address(), raft));
-        Ok(format!("{}={clients}/{masters}", node.number()))
+        Ok(format!("{}={clients}/{masters}", node.id()))
+    }
+
+    /// As [`Cluster::configure_alone`], under another Raft node id: for a master that has lost its data, and
+    /// is a new member from now on. Everything else of it stays.
+    ///
+    /// # Errors
+    /// As [`Cluster::add_master`].
+    pub fn configure_as(&mut self, at: usize, id: u64) -> Result<String, LocalError> {
+        self.masters[at].set_id(id);
+        self.configure_alone(at)
     }
 
     /// Where the other masters reach the master at `at`, as its configuration says.
@@ -192,7 +202,7 @@ impl Cluster {
         let options = &self.options;
         let mut table = toml::Table::new();
         let mut set = |name: &str, value: toml::Value| table.insert(name.to_owned(), value);
-        set("node_id", integer(node.number() as u64));
+        set("node_id", integer(node.id()));
         set("data_dir", path(&node.dir()));
         set("listen", node.address().to_string().into());
         set("raft_listen", raft.to_string().into());

@@ -50,6 +50,7 @@ pub struct Node {
     address: SocketAddr,
     place: Place,
     metrics: Option<SocketAddr>,
+    id: u64,
     program: Program,
     cluster_dir: PathBuf,
     env: BTreeMap<String, String>,
@@ -74,6 +75,7 @@ impl Node {
             address,
             place,
             metrics: None,
+            id: number as u64,
             program,
             cluster_dir,
             env,
@@ -83,7 +85,7 @@ impl Node {
         }
     }
 
-    /// `master-1`, `worker-2`: numbers count from 1, and a master's is its Raft node id.
+    /// `master-1`, `worker-2`: numbers count from 1, and a master's is its first Raft node id.
     pub fn name(&self) -> String {
         format!("{}-{}", self.role.as_str(), self.number)
     }
@@ -96,6 +98,16 @@ impl Node {
     /// Its number, from 1.
     pub fn number(&self) -> usize {
         self.number
+    }
+
+    /// A master's Raft node id: its number, unless it became a new member.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The Raft node id of its next start.
+    pub(crate) fn set_id(&mut self, id: u64) {
+        self.id = id;
     }
 
     /// Where clients (or, at a worker, readers of logs) reach it.

@@ -1,0 +1,77 @@
+//! Failpoints in a node: syncs that are slow or fail, and processes that are killed at one very place.
+
+use anyhow::Result;
+
+use super::active::{Begun, Doing, Ground};
+use super::processes::node;
+use super::{Kind, Planned};
+use crate::site::Site;
+
+/// What a failpoint that kills its process says first.
+const KILLS: &str = "a failpoint kills this process";
+
+/// What is to be switched off.
+#[derive(Debug)]
+pub(super) struct Broken {
+    kind: Kind,
+    node: String,
+    /// How long its log was.
+    log: u64,
+}
+
+pub(super) fn begin(planned: &Planned, ground: &mut Ground<'_>) -> Result<Option<Begun>> {
+    let target = match planned.kind {
+        Kind::SlowSync | Kind::FailedSync | Kind::CrashBeforeAnswer => ground.leader(),
+        _ => ground.worker(planned.whom),
+    };
+    let Some(target) = target else {
+        return Ok(None);
+    };
+    let slow = format!("journal.fdatasync=sleep({})", 50 + planned.amount % 1_000);
+    let setting = match planned.kind {
+        Kind::SlowSync => slow.as_str(),
+        Kind::FailedSync => "journal.fdatasync=1*return(5)",
+        Kind::CrashBeforeAnswer => "master.crash_before_answer=1*return",
+        Kind::CrashBeforeStart => "worker.crash_before_start=1*return",
+        Kind::CrashBeforeExec => "worker.crash_before_exec=1*return",
+        _ => "worker.crash_before_report=1*return",
+    };
+    let site = &mut *ground.site;
+    let log = std::fs::metadata(node(site, &target)?.log());
+    let broken = Broken {
+        kind: planned.kind,
+        node: target.clone(),
+        log: log.map_or(0, |log| log.len()),
+    };
+    site.set_failpoints(&target, setting)?;
+    Ok(Some(Begun::of(vec![target], None, Doing::Points(broken))))
+}
+
+impl Broken {
+    /// By what it is seen that the failpoint was run into.
+    pub(super) fn look(&self, site: &mut Site) -> Result<Option<String>> {
+        let node = node(site, &self.node)?;
+        let running = node.is_running();
+        let written = std::fs::read(node.log()).unwrap_or_default();
+        let from = usize::try_from(self.log).unwrap_or(usize::MAX);
+        let written = written.get(from..).unwrap_or_default();
+        let said = |text: &str| String::from_utf8_lossy(written).contains(text);
+        Ok(match self.kind {
+            // A leader syncs many times a second.
+            Kind::SlowSync => said("failpoint on").then(|| "its syncs are slow".to_owned()),
+            Kind::CrashBeforeExec => said(KILLS).then(|| "a supervisor is gone".to_owned()),
+            Kind::FailedSync if running => None,
+            _ => (!running).then(|| format!("{} is gone", self.node)),
+        })
+    }
+
+    pub(super) fn end(&mut self, site: &mut Site) -> Result<Option<String>> {
+        let seen = self.look(site)?;
+        site.set_failpoints(&self.node, "")?;
+        let node = node(site, &self.node)?;
+        if !node.is_running() {
+            node.start()?;
+        }
+        Ok(seen)
+    }
+}

@@ -3,16 +3,16 @@
 use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures::{Stream, TryStreamExt};
 use openraft::storage::{ApplyResponder, EntryResponder, RaftSnapshotBuilder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend};
 use prost::Message;
-use vesta_journal::Journal;
 
 use crate::codec;
+use crate::disk::Store;
 use crate::failure::Failure;
 use crate::limits::APPLY_RUN;
 use crate::machine::StateMachine;
@@ -20,7 +20,7 @@ use crate::types::{Entry, LogId, Reply, Snapshot, SnapshotMeta, StoredMembership
 
 /// Drives the state machine. Its state is in memory; what is durable is the log and the snapshots.
 pub(crate) struct Applier {
-    journal: Arc<Journal>,
+    store: Store,
     /// Never contended: only one thread drives it, and the lock makes it shareable, as openraft
     /// asks.
     machine: Mutex<Box<dyn StateMachine>>,
@@ -30,14 +30,10 @@ pub(crate) struct Applier {
 }
 
 impl Applier {
-    pub(crate) fn new(
-        journal: Arc<Journal>,
-        machine: Box<dyn StateMachine>,
-        failure: Failure,
-    ) -> Self {
+    pub(crate) fn new(store: Store, machine: Box<dyn StateMachine>, failure: Failure) -> Self {
         let machine = Mutex::new(machine);
         Applier {
-            journal,
+            store,
             machine,
             failure,
             last: None,
@@ -90,8 +86,7 @@ impl Applier {
     }
 
     async fn read_snapshot(&self) -> io::Result<Option<Snapshot>> {
-        let journal = self.journal.clone();
-        let found = blocking(move || journal.snapshot()).await?;
+        let found = self.store.blocking(|disk| disk.snapshot()).await?;
         let found = found.map_err(|error| self.stop("read a snapshot", error))?;
         let Some(found) = found else { return Ok(None) };
         let meta = codec::decode_mark(&found.meta.extra)?;
@@ -135,7 +130,7 @@ impl RaftStateMachine<TypeConfig> for Applier {
         // Encoded here, between two applies, so that it is the state at exactly `last`.
         let state = self.machine().snapshot().map(Bytes::from);
         Builder {
-            journal: self.journal.clone(),
+            store: self.store.clone(),
             failure: self.failure.clone(),
             meta: SnapshotMeta {
                 last_log_id: self.last,
@@ -152,7 +147,7 @@ impl RaftStateMachine<TypeConfig> for Applier {
             .await?
             .is_some_and(|known| known.meta == *meta);
         if !known {
-            save(self.journal.clone(), meta, snapshot.clone())
+            save(&self.store, meta, snapshot.clone())
                 .await
                 .map_err(|error| self.stop("save a received snapshot", error))?;
         }
@@ -182,7 +177,7 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
 
 /// A state on its way to disk.
 pub(crate) struct Builder {
-    journal: Arc<Journal>,
+    store: Store,
     failure: Failure,
     meta: SnapshotMeta,
     state: Result<Bytes, String>,
@@ -193,7 +188,7 @@ impl RaftSnapshotBuilder<TypeConfig> for Builder {
 
     async fn build_snapshot(&mut self) -> io::Result<Snapshot> {
         let built = match &self.state {
-            Ok(state) => save(self.journal.clone(), &self.meta, state.clone())
+            Ok(state) => save(&self.store, &self.meta, state.clone())
                 .await
                 .map(|()| state.clone()),
             Err(error) => Err(io::Error::other(error.clone())),
@@ -209,7 +204,7 @@ impl RaftSnapshotBuilder<TypeConfig> for Builder {
     }
 }
 
-async fn save(journal: Arc<Journal>, meta: &SnapshotMeta, state: Bytes) -> io::Result<()> {
+async fn save(store: &Store, meta: &SnapshotMeta, state: Bytes) -> io::Result<()> {
     let last = meta.last_log_id;
     let described = vesta_journal::SnapshotMeta {
         index: last.map_or(0, |id| id.index),
@@ -219,14 +214,8 @@ async fn save(journal: Arc<Journal>, meta: &SnapshotMeta, state: Bytes) -> io::R
         ),
         extra: codec::mark_to_wire(meta).encode_to_vec(),
     };
-    blocking(move || journal.save_snapshot(&described, &state))
+    store
+        .blocking(move |disk| disk.save_snapshot(&described, &state))
         .await?
-        .map_err(io::Error::other)
-}
-
-/// File work of unknown length, off the threads that carry heartbeats.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
         .map_err(io::Error::other)
 }

@@ -12,12 +12,13 @@ use openraft::Instant as _;
 use openraft::async_runtime::watch::WatchReceiver;
 use tonic::Status;
 use uuid::Uuid;
-use vesta_journal::Journal;
+use vesta_net::Net;
 use vesta_proto::raft as wire;
 
 use crate::codec;
 use crate::complaints::Complaints;
 use crate::config::Peer;
+use crate::disk::Store;
 use crate::failure::Failure;
 use crate::me::{LateMetrics, Me};
 use crate::status::{self, Role};
@@ -25,7 +26,9 @@ use crate::status::{self, Role};
 /// Checks the header of every call.
 pub(crate) struct Door {
     pub(crate) me: Arc<Me>,
-    pub(crate) journal: Arc<Journal>,
+    pub(crate) store: Store,
+    /// How other masters are asked who they are.
+    pub(crate) net: Net,
     pub(crate) metrics: LateMetrics,
     /// The configured masters by rising id.
     pub(crate) peers: Vec<Peer>,
@@ -155,8 +158,11 @@ impl Door {
     }
 
     async fn join(&self, cluster: Uuid) -> Result<(), Status> {
-        let (me, journal) = (self.me.clone(), self.journal.clone());
-        let joined = tokio::task::spawn_blocking(move || me.join(&journal, cluster, None)).await;
+        let me = self.me.clone();
+        let joined = self
+            .store
+            .blocking(move |disk| me.join(disk, cluster, None))
+            .await;
         let error = match joined {
             Ok(Ok(())) => return Ok(()),
             // Another cluster was faster.
@@ -205,6 +211,8 @@ mod tests {
     use openraft::type_config::TypeConfigExt;
 
     use super::*;
+    use vesta_journal::Journal;
+
     use crate::types::{Member, Membership, StoredMembership, TypeConfig};
 
     fn id(number: u128) -> Uuid {
@@ -216,8 +224,8 @@ mod tests {
     /// The door of node 1, whose directory is 11; node 2 is a member with directory 22.
     fn door(cluster: Option<u128>, form: bool) -> (tempfile::TempDir, Door) {
         let dir = tempfile::tempdir().unwrap();
-        let journal = Arc::new(Journal::open(&dir.path().join("data")).unwrap());
-        let mut identity = journal.identity();
+        let store = Store::real(Journal::open(&dir.path().join("data")).unwrap());
+        let mut identity = store.identity();
         identity.directory_uuid = id(11);
         identity.cluster_id = cluster.map(id);
         let member = Member {
@@ -237,7 +245,8 @@ mod tests {
         };
         let door = Door {
             me: Arc::new(Me::new(1, &identity)),
-            journal,
+            store,
+            net: Net::default(),
             metrics: late,
             peers: vec![peer(1), peer(2)],
             form,

@@ -6,15 +6,17 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use openraft::storage::IOFlushed;
 use prometheus::Histogram;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
-use vesta_journal::{Journal, JournalError, Vote};
+use tokio::time::sleep;
+use vesta_journal::{JournalError, Vote};
 
+use crate::disk::Store;
 use crate::failure::Failure;
 use crate::types::TypeConfig;
 
@@ -33,31 +35,39 @@ enum Job {
     },
 }
 
-/// The queue of the flusher thread. When the last clone is dropped the thread ends.
+/// The queue of the flusher. When the last clone is dropped the flusher ends.
 #[derive(Clone)]
 pub(crate) struct Flusher {
-    jobs: Sender<Job>,
+    jobs: UnboundedSender<Job>,
 }
 
 impl Flusher {
     /// Starts the thread; joining it waits until it has let go of the journal.
     pub(crate) fn start(
-        journal: Arc<Journal>,
+        store: Store,
         failure: Failure,
         syncs: Histogram,
     ) -> io::Result<(Flusher, JoinHandle<()>)> {
-        let (jobs, queue) = channel();
-        let worker = Worker {
-            journal,
-            failure,
-            syncs,
-            waiting: Vec::new(),
-            committed: None,
-        };
+        let (jobs, queue) = unbounded_channel();
+        let worker = Worker::new(store, failure, syncs);
         let thread = std::thread::Builder::new()
             .name("raft-flusher".into())
-            .spawn(move || worker.run(&queue))?;
+            .spawn(move || worker.run(queue))?;
         Ok((Flusher { jobs }, thread))
+    }
+
+    /// The same as a task, for a simulation: threads don't live by its clock. Each sync takes as long as
+    /// `sync_time` says.
+    pub(crate) fn simulate(
+        store: Store,
+        failure: Failure,
+        syncs: Histogram,
+        sync_time: Arc<dyn Fn() -> Duration + Send + Sync>,
+    ) -> Flusher {
+        let (jobs, queue) = unbounded_channel();
+        let worker = Worker::new(store, failure, syncs);
+        tokio::spawn(worker.run_simulated(queue, sync_time));
+        Flusher { jobs }
     }
 
     pub(crate) fn appended(&self, callback: IOFlushed<TypeConfig>) {
@@ -103,7 +113,7 @@ fn ended() -> io::Error {
 }
 
 struct Worker {
-    journal: Arc<Journal>,
+    store: Store,
     failure: Failure,
     /// How long each sync took.
     syncs: Histogram,
@@ -114,18 +124,51 @@ struct Worker {
 }
 
 impl Worker {
-    fn run(mut self, queue: &Receiver<Job>) {
-        while let Ok(first) = queue.recv() {
-            self.take(first);
-            while let Ok(next) = queue.try_recv() {
-                self.take(next);
-            }
-            self.flush();
-            if let Some(index) = self.committed.take() {
-                // Only after the sync: an index must not be noted above what is durable here.
-                let noted = self.journal.note_committed(index);
-                self.watch("note the committed index", noted).ok();
-            }
+    fn new(store: Store, failure: Failure, syncs: Histogram) -> Worker {
+        Worker {
+            store,
+            failure,
+            syncs,
+            waiting: Vec::new(),
+            committed: None,
+        }
+    }
+
+    fn run(mut self, mut queue: UnboundedReceiver<Job>) {
+        while let Some(first) = queue.blocking_recv() {
+            self.take_all(first, &mut queue);
+            self.finish();
+        }
+    }
+
+    async fn run_simulated(
+        mut self,
+        mut queue: UnboundedReceiver<Job>,
+        sync_time: Arc<dyn Fn() -> Duration + Send + Sync>,
+    ) {
+        while let Some(first) = queue.recv().await {
+            // Half before and half after: a crash finds jobs not begun, and syncs not ended.
+            let half = sync_time() / 2;
+            sleep(half).await;
+            self.take_all(first, &mut queue);
+            sleep(half).await;
+            self.finish();
+        }
+    }
+
+    fn take_all(&mut self, first: Job, queue: &mut UnboundedReceiver<Job>) {
+        self.take(first);
+        while let Ok(next) = queue.try_recv() {
+            self.take(next);
+        }
+    }
+
+    fn finish(&mut self) {
+        self.flush();
+        if let Some(index) = self.committed.take() {
+            // Only after the sync: an index must not be noted above what is durable here.
+            let noted = self.store.note_committed(index);
+            self.watch("note the committed index", noted).ok();
         }
     }
 
@@ -135,12 +178,12 @@ impl Worker {
             Job::Committed(index) => self.committed = self.committed.max(Some(index)),
             Job::Vote(vote, done) => {
                 self.flush();
-                let saved = self.journal.save_vote(vote);
+                let saved = self.store.save_vote(vote);
                 done.send(self.watch("save the vote", saved)).ok();
             }
             Job::TruncateFrom(index, done) => {
                 self.flush();
-                let cut = self.journal.truncate_from(index);
+                let cut = self.store.truncate_from(index);
                 done.send(self.watch("cut the end of the log", cut)).ok();
             }
             Job::PurgeTo {
@@ -149,7 +192,7 @@ impl Worker {
                 done,
             } => {
                 self.flush();
-                let purged = self.journal.purge_to(index, marker);
+                let purged = self.store.purge_to(index, marker);
                 done.send(self.watch("cut the beginning of the log", purged))
                     .ok();
             }
@@ -167,7 +210,7 @@ impl Worker {
             callbacks.for_each(|callback| callback.io_completed(Ok(())));
         }
         let begun = Instant::now();
-        let synced = self.journal.sync();
+        let synced = self.store.sync();
         self.syncs.observe(begun.elapsed().as_secs_f64());
         let synced = self.watch("sync the log", synced);
         for callback in self.waiting.drain(..) {

@@ -13,6 +13,7 @@ use openraft::errors::{InitializeError, RaftError};
 use prost::Message;
 use tokio::time::timeout;
 use uuid::Uuid;
+use vesta_net::Net;
 use vesta_proto::raft as wire;
 
 use crate::codec;
@@ -33,7 +34,7 @@ pub(crate) async fn run(door: Arc<Door>, raft: Raft) {
 }
 
 async fn form(door: &Door, raft: &Raft) -> Result<(), String> {
-    if let Some(founding) = door.journal.identity().founding {
+    if let Some(founding) = door.store.identity().founding {
         tracing::info!(
             node = door.me.node_id,
             "raft.form: resumed, this node was founding a cluster"
@@ -73,7 +74,7 @@ async fn everybody(door: &Door) -> Result<BTreeMap<u64, Member>, String> {
         if peer.node_id == door.me.node_id {
             return Ok((peer.node_id, member(peer, door.me.directory)));
         }
-        let reply = probe(&door.me, peer).await?;
+        let reply = probe(&door.net, &door.me, peer).await?;
         check(door, peer, &reply)
             .map(|directory| (peer.node_id, member(peer, directory)))
             .map_err(|reason| format!("node {} at {}: {reason}", peer.node_id, peer.raft_addr))
@@ -91,9 +92,9 @@ fn member(peer: &Peer, directory: Uuid) -> Member {
 
 /// Asks one master who it is. A connection of its own: until a cluster exists there is no link to
 /// it.
-pub(crate) async fn probe(me: &Me, peer: &Peer) -> Result<wire::ProbeReply, String> {
+pub(crate) async fn probe(net: &Net, me: &Me, peer: &Peer) -> Result<wire::ProbeReply, String> {
     let at = format!("node {} at {}", peer.node_id, peer.raft_addr);
-    let mut client = network::client(&peer.raft_addr)?;
+    let mut client = network::client(net, &peer.raft_addr)?;
     let cluster_id = me.cluster().map(|id| id.as_bytes().to_vec());
     let request = wire::ProbeRequest {
         node_id: me.node_id,
@@ -156,8 +157,11 @@ async fn found(door: &Door, raft: &Raft, members: BTreeMap<u64, Member>) -> Resu
         node = door.me.node_id, %cluster, members = members.len(),
         "raft.form: every master is there, founding the cluster"
     );
-    let (me, journal, kept) = (door.me.clone(), door.journal.clone(), founding.clone());
-    let joined = tokio::task::spawn_blocking(move || me.join(&journal, cluster, Some(kept))).await;
+    let (me, kept) = (door.me.clone(), founding.clone());
+    let joined = door
+        .store
+        .blocking(move |disk| me.join(disk, cluster, Some(kept)))
+        .await;
     joined
         .map_err(|error| error.to_string())?
         .map_err(|error| error.to_string())?;
@@ -175,8 +179,7 @@ async fn initialise(door: &Door, raft: &Raft, founding: &[u8]) -> Result<(), Str
         Err(RaftError::APIError(InitializeError::NotAllowed(_))) => {}
         Err(error) => return Err(error.to_string()),
     }
-    let journal = door.journal.clone();
-    let done = tokio::task::spawn_blocking(move || journal.founded()).await;
+    let done = door.store.blocking(|disk| disk.founded()).await;
     done.map_err(|error| error.to_string())?
         .map_err(|error| error.to_string())
 }

@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use openraft::storage::{IOFlushed, LogState, RaftLogReader, RaftLogStorage};
 use openraft::{LogIdOptionExt, OptionalSend};
 use prost::Message;
-use vesta_journal::{Journal, Record};
+use vesta_journal::Record;
 
 use crate::codec;
+use crate::disk::{Disk, Store};
 use crate::flusher::Flusher;
 use crate::limits::APPEND_BYTES;
 use crate::recent::Recent;
@@ -24,22 +25,22 @@ pub(crate) struct LogStore {
 }
 
 impl LogStore {
-    pub(crate) fn new(journal: Arc<Journal>, flusher: Flusher) -> Self {
+    pub(crate) fn new(store: Store, flusher: Flusher) -> Self {
         LogStore {
             reader: LogReader {
-                journal,
+                store,
                 recent: Arc::default(),
             },
             flusher,
         }
     }
 
-    fn journal(&self) -> &Journal {
-        &self.reader.journal
+    fn disk(&self) -> &dyn Disk {
+        &*self.reader.store
     }
 
     fn purged(&self) -> io::Result<Option<LogId>> {
-        match self.journal().purged() {
+        match self.disk().purged() {
             Some(purged) => Ok(Some(codec::decode_log_id(&purged.marker)?)),
             None => Ok(None),
         }
@@ -56,7 +57,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
 
     async fn get_log_state(&mut self) -> io::Result<LogState<TypeConfig>> {
         let purged = self.purged()?;
-        let last = match self.journal().last_index() {
+        let last = match self.disk().last_index() {
             Some(index) => self.id_at(index)?,
             None => None,
         };
@@ -82,10 +83,10 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     }
 
     async fn read_committed(&mut self) -> io::Result<Option<LogId>> {
-        let index = self.journal().identity().committed_index;
+        let index = self.disk().identity().committed_index;
         // The journal says 0 before anything was committed, and entry 0 need not be. What is no
         // longer in the log is covered by a snapshot, which openraft looks at by itself.
-        let log = self.journal().first_index()..=self.journal().last_index();
+        let log = self.disk().first_index()..=self.disk().last_index();
         if index == 0 || !log.contains(&Some(index)) || log.start().is_none() {
             return Ok(None);
         }
@@ -105,7 +106,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
                 bytes: codec::entry_to_wire(entry).encode_to_vec(),
             })
             .collect();
-        self.journal().append(&records).map_err(io::Error::other)?;
+        self.disk().append(&records).map_err(io::Error::other)?;
         {
             let mut recent = self.reader.recent();
             entries.into_iter().for_each(|entry| recent.push(entry));
@@ -131,7 +132,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
 /// Reads the log, for replication and for applying.
 #[derive(Clone)]
 pub(crate) struct LogReader {
-    journal: Arc<Journal>,
+    store: Store,
     recent: Arc<Mutex<Recent>>,
 }
 
@@ -148,7 +149,7 @@ impl LogReader {
         if let Some(entries) = self.recent().get(from, to) {
             return Ok(entries);
         }
-        let records = self.journal.read(from, to).map_err(io::Error::other)?;
+        let records = self.store.read(from, to).map_err(io::Error::other)?;
         records
             .iter()
             .map(|record| Ok(codec::decode_entry(&record.bytes)?))
@@ -166,18 +167,18 @@ impl RaftLogReader<TypeConfig> for LogReader {
             Bound::Excluded(index) => index + 1,
             Bound::Unbounded => 0,
         };
-        let end = self.journal.last_index().map_or(0, |last| last + 1);
+        let end = self.store.last_index().map_or(0, |last| last + 1);
         let to = match range.end_bound() {
             Bound::Included(index) => index.saturating_add(1).min(end),
             Bound::Excluded(index) => (*index).min(end),
             Bound::Unbounded => end,
         };
-        let first = self.journal.first_index().unwrap_or(end);
+        let first = self.store.first_index().unwrap_or(end);
         self.read(from.max(first), to)
     }
 
     async fn read_vote(&mut self) -> io::Result<Option<Vote>> {
-        Ok(self.journal.vote().map(codec::vote_from_journal))
+        Ok(self.store.vote().map(codec::vote_from_journal))
     }
 
     /// Stops at about [`APPEND_BYTES`], so that an append stays small; always gives at least one

@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use uuid::Uuid;
-use vesta_journal::{Journal, JournalError};
+use vesta_journal::JournalError;
 use vesta_proto::raft as wire;
 
+use crate::disk::Disk;
 use crate::types::Member;
 
 /// This node's identity. The cluster id is set at most once in the life of a data directory.
@@ -58,12 +59,12 @@ impl Me {
     /// Becomes a member, on disk first. Blocks for the length of a sync.
     pub(crate) fn join(
         &self,
-        journal: &Journal,
+        disk: &dyn Disk,
         cluster: Uuid,
         founding: Option<Vec<u8>>,
     ) -> Result<(), JournalError> {
         let _joining = self.joining.lock().unwrap_or_else(PoisonError::into_inner);
-        journal.join(cluster, self.node_id, founding)?;
+        disk.join(cluster, self.node_id, founding)?;
         self.cluster
             .send_if_modified(|current| current.replace(cluster) != Some(cluster));
         tracing::info!(node = self.node_id, %cluster, "raft.join: this directory is now a member");

@@ -145,7 +145,7 @@ impl Node {
 
     /// The lowest of the versions that the members apply; `None` if one of them does not say.
     pub async fn members_speak(&self) -> Option<u32> {
-        let me = &self.network().me;
+        let (me, net) = (&self.network().me, self.network().links.net());
         let status = self.status();
         let others = status.members.iter().filter(|it| it.node_id != me.node_id);
         let asked = others.map(async |member| {
@@ -154,7 +154,7 @@ impl Node {
                 raft_addr: member.raft_addr.clone(),
                 client_addr: member.client_addr.clone(),
             };
-            let reply = probe(me, &peer).await.ok()?;
+            let reply = probe(net, me, &peer).await.ok()?;
             (reply.node_id == member.node_id).then_some(reply.speaks)
         });
         let all: Option<Vec<u32>> = join_all(asked).await.into_iter().collect();
@@ -189,7 +189,7 @@ impl Node {
                 ));
             }
         }
-        let reply = probe(&self.network().me, peer)
+        let reply = probe(self.network().links.net(), &self.network().me, peer)
             .await
             .map_err(MembershipError::Unreachable)?;
         let at = format!("the master at {}", peer.raft_addr);

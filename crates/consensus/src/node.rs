@@ -18,6 +18,7 @@ use crate::failure::Failure;
 use crate::limits::{COMMAND_BYTES_MAX, PROPOSE_TIMEOUT};
 use crate::machine::StateMachine;
 use crate::network::Shared;
+use crate::platform::Platform;
 use crate::removal::Removal;
 use crate::start::{self, Parts, Running};
 use crate::status::{self, Role, Status};
@@ -65,10 +66,22 @@ impl Node {
     /// # Errors
     /// See [`StartError`]; nothing keeps running then.
     pub async fn start<M: StateMachine>(config: Config, machine: M) -> Result<Node, StartError> {
+        Node::start_on(Platform::Machine, config, machine).await
+    }
+
+    /// As [`Node::start`], on another platform than this machine.
+    ///
+    /// # Errors
+    /// See [`StartError`]; nothing keeps running then.
+    pub async fn start_on<M: StateMachine>(
+        platform: Platform,
+        config: Config,
+        machine: M,
+    ) -> Result<Node, StartError> {
         let (heartbeat, election_min, election_max) =
             (config.heartbeat, config.election_min, config.election_max);
         let speaks = config.speaks;
-        let (parts, running) = start::start(config, Box::new(machine)).await?;
+        let (parts, running) = start::start(platform, config, Box::new(machine)).await?;
         let Parts {
             raft,
             metrics,

@@ -34,7 +34,7 @@ impl Removal {
                 continue;
             }
             for peer in known(&door) {
-                let Ok(reply) = probe(&door.me, &peer).await else {
+                let Ok(reply) = probe(&door.net, &door.me, &peer).await else {
                     continue;
                 };
                 if reply.asker_is_removed {

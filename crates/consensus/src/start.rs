@@ -7,17 +7,17 @@ use std::thread::JoinHandle;
 use openraft::async_runtime::watch::WatchReceiver;
 use openraft::errors::Fatal;
 use prometheus::{Histogram, HistogramOpts};
-use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
-use tonic::transport::server::TcpIncoming;
 use vesta_journal::Journal;
+use vesta_net::Listener;
 use vesta_proto::raft::raft_server::RaftServer;
 
 use crate::applier::Applier;
 use crate::complaints::Complaints;
 use crate::config::Config;
+use crate::disk::Store;
 use crate::door::Door;
 use crate::error::StartError;
 use crate::failure::Failure;
@@ -28,6 +28,7 @@ use crate::log_store::LogStore;
 use crate::machine::StateMachine;
 use crate::me::{LateMetrics, Me};
 use crate::network::{Links, Network, Quiet, Shared, WINDOW_BYTES};
+use crate::platform::{Platform, Simulated};
 use crate::removal::Removal;
 use crate::service::Service;
 use crate::status::{Role, Status};
@@ -64,10 +65,22 @@ impl Drop for Threads {
 }
 
 pub(crate) async fn start(
+    platform: Platform,
     config: Config,
     machine: Box<dyn StateMachine>,
 ) -> Result<(Parts, Running), StartError> {
     config.check().map_err(StartError::Config)?;
+    if let Platform::Simulated(_) = platform {
+        let (parts, door, end_service, flusher) = open(platform, config, machine).await?;
+        let (door, end_service) = (Some(door), Some(end_service));
+        let running = Running {
+            threads: Threads(None),
+            door,
+            end_service,
+            flusher,
+        };
+        return Ok((parts, running));
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("raft")
@@ -77,10 +90,10 @@ pub(crate) async fn start(
     let handle = runtime.handle().clone();
     let threads = Threads(Some(runtime));
     // Sockets and timers belong to the runtime that they are made in.
-    let opened = handle.spawn(open(config, machine)).await;
+    let opened = handle.spawn(open(platform, config, machine)).await;
     let (parts, door, end_service, flusher) =
         opened.map_err(|error| StartError::Load(error.to_string()))??;
-    let (door, end_service, flusher) = (Some(door), Some(end_service), Some(flusher));
+    let (door, end_service) = (Some(door), Some(end_service));
     Ok((
         parts,
         Running {
@@ -92,12 +105,21 @@ pub(crate) async fn start(
     ))
 }
 
-type Opened = (Parts, Arc<Door>, oneshot::Sender<()>, JoinHandle<()>);
+type Opened = (
+    Parts,
+    Arc<Door>,
+    oneshot::Sender<()>,
+    Option<JoinHandle<()>>,
+);
 
-async fn open(config: Config, machine: Box<dyn StateMachine>) -> Result<Opened, StartError> {
+async fn open(
+    platform: Platform,
+    config: Config,
+    machine: Box<dyn StateMachine>,
+) -> Result<Opened, StartError> {
     let raft_config = Arc::new(config.openraft().map_err(StartError::Config)?);
-    let journal = open_journal(&config).await?;
-    let identity = journal.identity();
+    let store = open_store(&platform, &config).await?;
+    let identity = store.identity();
     if let Some(found) = identity.node_id
         && found != config.node_id
     {
@@ -107,7 +129,8 @@ async fn open(config: Config, machine: Box<dyn StateMachine>) -> Result<Opened, 
         });
     }
     let address = config.raft_listen;
-    let listener = TcpListener::bind(address).await;
+    let net = platform.net();
+    let listener = net.listen(address).await;
     let listener = listener.map_err(|source| StartError::Bind { address, source })?;
 
     let me = Arc::new(Me::new(config.node_id, &identity));
@@ -116,7 +139,7 @@ async fn open(config: Config, machine: Box<dyn StateMachine>) -> Result<Opened, 
     let network = Arc::new(Shared {
         me: me.clone(),
         metrics: late.clone(),
-        links: Links::default(),
+        links: Links::new(net.clone()),
         quiet: Quiet::new(
             late.clone(),
             config.election_max,
@@ -126,10 +149,9 @@ async fn open(config: Config, machine: Box<dyn StateMachine>) -> Result<Opened, 
         append_deadline: config.election_max,
     });
     let syncs = syncs();
-    let (flusher, flusher_thread) = Flusher::start(journal.clone(), failure.clone(), syncs.clone())
-        .map_err(StartError::Threads)?;
-    let log = LogStore::new(journal.clone(), flusher);
-    let applier = Applier::new(journal.clone(), machine, failure.clone());
+    let (flusher, flusher_thread) = flusher(&platform, &store, &failure, &syncs)?;
+    let log = LogStore::new(store.clone(), flusher);
+    let applier = Applier::new(store.clone(), machine, failure.clone());
     let clients = Network {
         shared: network.clone(),
     };
@@ -141,7 +163,8 @@ async fn open(config: Config, machine: Box<dyn StateMachine>) -> Result<Opened, 
     late.set(metrics.clone()).ok();
     let door = Arc::new(Door {
         me,
-        journal,
+        store,
+        net,
         metrics: late,
         peers: config.sorted_peers(),
         form: config.form,
@@ -193,27 +216,45 @@ pub(crate) fn syncs() -> Histogram {
     Histogram::with_opts(options).expect("the name is a metric's")
 }
 
-async fn open_journal(config: &Config) -> Result<Arc<Journal>, StartError> {
+async fn open_store(platform: &Platform, config: &Config) -> Result<Store, StartError> {
+    if let Platform::Simulated(Simulated { disk, .. }) = platform {
+        return Ok(Store::simulated(Arc::clone(disk)));
+    }
     let dir = config.data_dir.clone();
     let opened = tokio::task::spawn_blocking(move || Journal::open(&dir)).await;
     let journal = opened.map_err(|error| StartError::Load(error.to_string()))??;
-    Ok(Arc::new(journal))
+    Ok(Store::real(journal))
 }
 
-async fn serve(listener: TcpListener, door: Arc<Door>, raft: Raft, ended: oneshot::Receiver<()>) {
+/// The flusher, and its thread if it has one.
+fn flusher(
+    platform: &Platform,
+    store: &Store,
+    failure: &Failure,
+    syncs: &Histogram,
+) -> Result<(Flusher, Option<JoinHandle<()>>), StartError> {
+    let (store, failure, syncs) = (store.clone(), failure.clone(), syncs.clone());
+    if let Platform::Simulated(Simulated { sync_time, .. }) = platform {
+        let flusher = Flusher::simulate(store, failure, syncs, Arc::clone(sync_time));
+        return Ok((flusher, None));
+    }
+    let started = Flusher::start(store, failure, syncs);
+    let (flusher, thread) = started.map_err(StartError::Threads)?;
+    Ok((flusher, Some(thread)))
+}
+
+async fn serve(listener: Listener, door: Arc<Door>, raft: Raft, ended: oneshot::Receiver<()>) {
     let failure = door.failure.clone();
     let service = RaftServer::new(Service { door, raft })
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);
-    // The builder's own setting does not reach a listener that was bound before.
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let served = tonic::transport::Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
         .initial_stream_window_size(WINDOW_BYTES)
         .initial_connection_window_size(WINDOW_BYTES)
         .add_service(service)
-        .serve_with_incoming(incoming);
+        .serve_with_incoming(listener.incoming());
     tokio::select! {
         served = served => if let Err(error) = served {
             failure.report(format!("the Raft listener failed: {error}"));
@@ -258,6 +299,9 @@ impl Running {
             end.send(()).ok();
         }
         let (runtime, flusher) = (self.threads.0.take(), self.flusher.take());
+        if runtime.is_none() && flusher.is_none() {
+            return;
+        }
         let ended = tokio::task::spawn_blocking(move || {
             if let Some(runtime) = runtime {
                 runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);

@@ -1,6 +1,5 @@
 //! openraft's own suite for stores, run on ours over a real journal.
 
-use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use openraft::storage::{IOFlushed, RaftLogReader, RaftLogStorage, RaftLogStorageExt};
@@ -12,6 +11,7 @@ use vesta_journal::Journal;
 
 use crate::applier::Applier;
 use crate::codec;
+use crate::disk::Store;
 use crate::failure::Failure;
 use crate::flusher::Flusher;
 use crate::limits::APPEND_BYTES;
@@ -37,22 +37,22 @@ impl StateMachine for Nothing {
     }
 }
 
-fn build() -> (TempDir, Arc<Journal>, LogStore, Applier, JoinHandle<()>) {
+fn build() -> (TempDir, Store, LogStore, Applier, JoinHandle<()>) {
     let dir = tempfile::tempdir().unwrap();
-    let journal = Arc::new(Journal::open(&dir.path().join("data")).unwrap());
+    let store = Store::real(Journal::open(&dir.path().join("data")).unwrap());
     let failure = Failure::new();
     let (flusher, thread) =
-        Flusher::start(journal.clone(), failure.clone(), crate::start::syncs()).unwrap();
-    let log = LogStore::new(journal.clone(), flusher);
-    let applier = Applier::new(journal.clone(), Box::new(Nothing), failure);
-    (dir, journal, log, applier, thread)
+        Flusher::start(store.clone(), failure.clone(), crate::start::syncs()).unwrap();
+    let log = LogStore::new(store.clone(), flusher);
+    let applier = Applier::new(store.clone(), Box::new(Nothing), failure);
+    (dir, store, log, applier, thread)
 }
 
 struct Builder;
 
 impl StoreBuilder<TypeConfig, LogStore, Applier, TempDir> for Builder {
     async fn build(&self) -> Result<(TempDir, LogStore, Applier), StorageError<TypeConfig>> {
-        let (dir, _journal, log, applier, _thread) = build();
+        let (dir, _store, log, applier, _thread) = build();
         Ok((dir, log, applier))
     }
 }
@@ -78,18 +78,18 @@ fn entries(range: std::ops::Range<u64>, bytes: usize) -> Vec<Entry> {
 
 #[tokio::test]
 async fn what_was_appended_is_there_after_the_store_is_opened_again() {
-    let (dir, journal, mut log, applier, thread) = build();
+    let (dir, store, mut log, applier, thread) = build();
     log.blocking_append(entries(0..20, 10_000)).await.unwrap();
     log.truncate_after(Some(codec::log_id(1, 14)))
         .await
         .unwrap();
-    drop((log, journal, applier));
+    drop((log, store, applier));
     thread.join().unwrap();
 
-    let journal = Arc::new(Journal::open(&dir.path().join("data")).unwrap());
+    let store = Store::real(Journal::open(&dir.path().join("data")).unwrap());
     let (flusher, _thread) =
-        Flusher::start(journal.clone(), Failure::new(), crate::start::syncs()).unwrap();
-    let mut log = LogStore::new(journal, flusher);
+        Flusher::start(store.clone(), Failure::new(), crate::start::syncs()).unwrap();
+    let mut log = LogStore::new(store, flusher);
     let state = log.get_log_state().await.unwrap();
     assert_eq!(state.last_purged_log_id, None);
     assert_eq!(state.last_log_id, Some(codec::log_id(1, 14)));
@@ -102,7 +102,7 @@ async fn what_was_appended_is_there_after_the_store_is_opened_again() {
 
 #[tokio::test]
 async fn a_read_for_replication_stops_at_the_size_of_an_append_but_gives_at_least_one_entry() {
-    let (_dir, _journal, mut log, _applier, _thread) = build();
+    let (_dir, _store, mut log, _applier, _thread) = build();
     log.blocking_append(entries(0..5, APPEND_BYTES / 2))
         .await
         .unwrap();
@@ -117,7 +117,7 @@ async fn a_read_for_replication_stops_at_the_size_of_an_append_but_gives_at_leas
 
 #[tokio::test]
 async fn a_log_that_continues_far_behind_a_received_snapshot_begins_there() {
-    let (_dir, _journal, mut log, _applier, _thread) = build();
+    let (_dir, _store, mut log, _applier, _thread) = build();
     log.blocking_append(entries(0..3, 10)).await.unwrap();
     // openraft purges to the snapshot's end, which this log never had.
     log.purge(codec::log_id(1, 99)).await.unwrap();
@@ -133,7 +133,7 @@ async fn a_log_that_continues_far_behind_a_received_snapshot_begins_there() {
 
 #[tokio::test]
 async fn a_vote_is_durable_only_after_every_append_before_it() {
-    let (_dir, _journal, mut log, _applier, _thread) = build();
+    let (_dir, _store, mut log, _applier, _thread) = build();
     let (appended, synced) = TypeConfig::oneshot();
     log.append(entries(0..50, 1000), IOFlushed::signal(appended))
         .await
@@ -148,18 +148,18 @@ async fn a_vote_is_durable_only_after_every_append_before_it() {
 
 #[tokio::test]
 async fn the_committed_index_is_kept_and_found_again() {
-    let (dir, journal, mut log, applier, thread) = build();
+    let (dir, store, mut log, applier, thread) = build();
     log.blocking_append(entries(0..10, 100)).await.unwrap();
     assert_eq!(log.read_committed().await.unwrap(), None);
     log.save_committed(Some(codec::log_id(1, 7))).await.unwrap();
     // In order with it, so it is done after this.
     log.save_vote(&Vote::new(2, 1)).await.unwrap();
-    drop((log, journal, applier));
+    drop((log, store, applier));
     thread.join().unwrap();
-    let journal = Arc::new(Journal::open(&dir.path().join("data")).unwrap());
+    let store = Store::real(Journal::open(&dir.path().join("data")).unwrap());
     let (flusher, _thread) =
-        Flusher::start(journal.clone(), Failure::new(), crate::start::syncs()).unwrap();
-    let mut log = LogStore::new(journal, flusher);
+        Flusher::start(store.clone(), Failure::new(), crate::start::syncs()).unwrap();
+    let mut log = LogStore::new(store, flusher);
     assert_eq!(
         log.read_committed().await.unwrap(),
         Some(codec::log_id(1, 7))
@@ -168,7 +168,7 @@ async fn the_committed_index_is_kept_and_found_again() {
 
 #[tokio::test]
 async fn a_log_cut_at_its_end_gives_the_new_entries() {
-    let (_dir, _journal, mut log, _applier, _thread) = build();
+    let (_dir, _store, mut log, _applier, _thread) = build();
     log.blocking_append(entries(0..10, 10)).await.unwrap();
     log.truncate_after(Some(codec::log_id(1, 4))).await.unwrap();
     let again: Vec<Entry> = entries(5..7, 999);

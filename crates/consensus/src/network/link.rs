@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use tonic::transport::{Channel, Endpoint};
+use vesta_net::Net;
 use vesta_proto::raft::raft_client::RaftClient;
 
 use crate::limits::{CONNECT_TIMEOUT, KEEPALIVE, MESSAGE_BYTES_MAX};
@@ -17,16 +18,16 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    fn new(address: &str) -> Result<Link, String> {
+    fn new(net: &Net, address: &str) -> Result<Link, String> {
         Ok(Link {
-            control: client(address)?,
-            data: client(address)?,
+            control: client(net, address)?,
+            data: client(net, address)?,
         })
     }
 }
 
 /// A connection that dials by itself; the name in `address` is resolved anew at each dial.
-pub(crate) fn client(address: &str) -> Result<RaftClient<Channel>, String> {
+pub(crate) fn client(net: &Net, address: &str) -> Result<RaftClient<Channel>, String> {
     let endpoint = Endpoint::from_shared(format!("http://{address}"))
         .map_err(|error| format!("{address:?} is not host:port: {error}"))?
         .connect_timeout(CONNECT_TIMEOUT)
@@ -36,7 +37,7 @@ pub(crate) fn client(address: &str) -> Result<RaftClient<Channel>, String> {
         .keep_alive_while_idle(true)
         .initial_stream_window_size(WINDOW_BYTES)
         .initial_connection_window_size(WINDOW_BYTES);
-    Ok(RaftClient::new(endpoint.connect_lazy())
+    Ok(RaftClient::new(net.channel(&endpoint))
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX))
 }
@@ -46,12 +47,23 @@ pub(crate) const WINDOW_BYTES: u32 = 4 * 1024 * 1024;
 
 /// All links of this node by (node id, address): openraft makes a new client for every vote, the
 /// connections stay.
-#[derive(Default)]
 pub(crate) struct Links {
+    net: Net,
     known: Mutex<HashMap<u64, (String, Link)>>,
 }
 
 impl Links {
+    pub(crate) fn new(net: Net) -> Links {
+        Links {
+            net,
+            known: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn net(&self) -> &Net {
+        &self.net
+    }
+
     pub(crate) fn to(&self, node_id: u64, address: &str) -> Result<Link, String> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((old, link)) = known.get(&node_id)
@@ -59,7 +71,7 @@ impl Links {
         {
             return Ok(link.clone());
         }
-        let link = Link::new(address)?;
+        let link = Link::new(&self.net, address)?;
         known.insert(node_id, (address.to_owned(), link.clone()));
         Ok(link)
     }

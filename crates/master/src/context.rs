@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc};
 use tonic::codegen::http::HeaderValue;
 use vesta_consensus::{Node, Role};
+use vesta_net::Net;
 use vesta_types::{ClusterId, RecoveryState, WorkerId};
 
 use crate::config::Config;
@@ -16,6 +17,7 @@ use crate::meters::Meters;
 use crate::proposer::Proposer;
 use crate::reads::Currency;
 use crate::sessions::Sessions;
+use crate::time::Clocks;
 
 /// A master's parts.
 pub struct Context {
@@ -23,6 +25,10 @@ pub struct Context {
     pub config: Config,
     /// Raft.
     pub node: Node,
+    /// How the other masters are reached.
+    pub net: Net,
+    /// Beside tokio's.
+    pub clocks: Clocks,
     /// The applied state.
     pub shared: Arc<Shared>,
     /// Writing to the log.

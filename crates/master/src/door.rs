@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use futures::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
-use tonic::transport::server::{Connected, TcpConnectInfo};
+use tonic::transport::server::Connected;
+use vesta_net::{Listener, Stream as Connection};
 
 /// How often the log says that connections are turned away.
 const SAID_EVERY: Duration = Duration::from_secs(60);
@@ -22,13 +22,13 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// A connection that holds a place.
 pub struct Guarded {
-    stream: TcpStream,
+    stream: Connection,
     _place: OwnedSemaphorePermit,
 }
 
 /// The connections that come to `listener`, at most `places` at a time; one more is closed at once, so
 /// that whoever opens thousands takes no memory and learns it.
-pub fn bounded(listener: TcpListener, places: usize) -> impl Stream<Item = io::Result<Guarded>> {
+pub fn bounded(listener: Listener, places: usize) -> impl Stream<Item = io::Result<Guarded>> {
     let places = Arc::new(Semaphore::new(places));
     futures::stream::unfold(
         (listener, places, None),
@@ -51,8 +51,6 @@ pub fn bounded(listener: TcpListener, places: usize) -> impl Stream<Item = io::R
                     });
                     continue;
                 };
-                // A small message must not wait for the next one.
-                let _ = stream.set_nodelay(true);
                 let guarded = Guarded {
                     stream,
                     _place: place,
@@ -71,11 +69,9 @@ fn now_and_then(said: &mut Option<Instant>, say: impl FnOnce()) {
 }
 
 impl Connected for Guarded {
-    type ConnectInfo = TcpConnectInfo;
+    type ConnectInfo = ();
 
-    fn connect_info(&self) -> TcpConnectInfo {
-        self.stream.connect_info()
-    }
+    fn connect_info(&self) {}
 }
 
 impl AsyncRead for Guarded {
@@ -123,6 +119,7 @@ mod tests {
     use super::*;
     use futures::StreamExt;
     use tokio::io::AsyncReadExt;
+    use tokio::net::{TcpListener, TcpStream};
 
     #[tokio::test]
     async fn a_connection_too_many_is_closed_and_a_place_that_is_left_is_given_again() {
@@ -130,7 +127,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let (sender, mut taken) = tokio::sync::mpsc::unbounded_channel();
         let door = tokio::spawn(async move {
-            let mut door = std::pin::pin!(bounded(listener, 1));
+            let mut door = std::pin::pin!(bounded(Listener::Tcp(listener), 1));
             while let Some(connection) = door.next().await {
                 let _ = sender.send(connection.unwrap());
             }

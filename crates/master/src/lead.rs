@@ -18,7 +18,7 @@ use vesta_types::limits::PROPOSALS_MAX;
 use crate::context::{Context, Shown};
 use crate::failpoints;
 use crate::leader::{Input, Leader, Now, Output, Ticket};
-use crate::time::{self, Base};
+use crate::time::Base;
 
 /// How often deadlines are looked at when nothing else happens.
 const TICK: Duration = Duration::from_millis(100);
@@ -336,7 +336,7 @@ impl Lead {
 
     fn now(&self, status: &Status) -> Now {
         Now {
-            boot: time::boot(),
+            boot: self.context.clocks.boot(),
             mono: self.base.at(Instant::now()),
             quorum_ack: status.last_quorum_ack.map(|ack| self.base.at(ack)),
             sole_voter: status.sole_voter,

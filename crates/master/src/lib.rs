@@ -13,12 +13,13 @@ pub mod leader;
 pub mod machine;
 pub mod meters;
 mod observe;
+mod platform;
 pub mod proposer;
 pub mod reads;
 mod run;
 pub mod services;
 pub mod sessions;
-mod time;
+pub mod time;
 mod upkeep;
 
 pub use config::Config;
@@ -28,4 +29,5 @@ pub fn speaks() -> u32 {
     failpoints::number_of(failpoints::SPEAKS).unwrap_or(vesta_core::version::LATEST)
 }
 
-pub use run::{RunError, run};
+pub use platform::Platform;
+pub use run::{Master, RunError, run};

@@ -8,7 +8,7 @@ use vesta_consensus::{COMMAND_BYTES_MAX, Node, ProposeError};
 use vesta_core::{Command, Entry, Reply, codec};
 use vesta_types::limits::{PROPOSALS_MAX, REPORT_BYTES_MAX};
 
-use crate::time;
+use crate::time::Clocks;
 
 // A report becomes one entry.
 const _: () = assert!(REPORT_BYTES_MAX < COMMAND_BYTES_MAX);
@@ -31,14 +31,16 @@ pub enum Failure {
 #[derive(Clone)]
 pub struct Proposer {
     node: Node,
+    clocks: Clocks,
     clients: Arc<Semaphore>,
 }
 
 impl Proposer {
-    /// A proposer over `node`.
-    pub fn new(node: Node) -> Proposer {
+    /// A proposer over `node`, whose entries carry the time of these clocks.
+    pub fn new(node: Node, clocks: Clocks) -> Proposer {
         Proposer {
             node,
+            clocks,
             clients: Arc::new(Semaphore::new(PROPOSALS_MAX)),
         }
     }
@@ -49,7 +51,7 @@ impl Proposer {
     /// When this master does not lead, or leadership was lost on the way.
     pub async fn own(&self, command: Command) -> Result<Reply, Failure> {
         let entry = Entry {
-            at: time::wall(),
+            at: self.clocks.wall(),
             command,
         };
         let applied = self

@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tonic::body::Body;
 use tonic::codegen::http::Response;
 use tonic::transport::Server;
 use tower::util::MapResponseLayer;
 use vesta_consensus::Node;
+use vesta_net::Listener;
 use vesta_types::limits::{CONNECTIONS_MAX, STREAMS_PER_CONNECTION_MAX, WRITES_MAX};
 
 use crate::config::Config;
@@ -21,6 +23,7 @@ use crate::lead;
 use crate::machine::{Machine, Shared};
 use crate::meters::Meters;
 use crate::observe::Page;
+use crate::platform::Platform;
 use crate::proposer::Proposer;
 use crate::reads::Currency;
 use crate::services;
@@ -64,57 +67,97 @@ pub enum RunError {
 /// # Errors
 /// When it can't start, or hits something that it must not go on after.
 pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
-    let shared = Shared::new();
-    let listener = listen(config.listen).await?;
-    let observers = match config.metrics_listen {
-        Some(address) => Some(listen(address).await?),
-        None => None,
-    };
-    let node = Node::start(config.node.clone(), Machine(Arc::clone(&shared))).await?;
-    let (events, inputs) = mpsc::channel(EVENTS);
-    let context = Arc::new(Context {
-        proposer: Proposer::new(node.clone()),
-        node: node.clone(),
-        shared,
-        writes: Semaphore::new(WRITES_MAX),
-        sessions: Sessions::default(),
-        events,
-        currency: Currency::default(),
-        shown: Mutex::new(Shown::default()),
-        meters: Meters::new(),
-        pulse: Pulse::default(),
-        named: Mutex::default(),
-        config,
-    });
-    let leading = tokio::spawn(lead::run(Arc::clone(&context), inputs));
-    let (stop_serving, stopped) = oneshot::channel::<()>();
-    let server = tokio::spawn(serve(Arc::clone(&context), listener, stopped));
-    let warning = tokio::spawn(warn_if_open(Arc::clone(&context)));
-    let observing = observers.map(|listener| {
-        let page = Arc::new(Page(Arc::clone(&context)));
-        tokio::spawn(vesta_observe::serve(listener, page))
-    });
-    let upkeep = tokio::spawn(upkeep::run(Arc::clone(&context)));
-    let outcome = tokio::select! {
-        () = shutdown => {
-            if let Some(successor) = node.hand_over(HAND_OVER).await {
-                tracing::info!(successor, "leadership is handed over");
-            }
-            Ok(())
+    let master = Master::start(Platform::default(), config).await?;
+    master.run(shutdown).await
+}
+
+/// A master that has started.
+pub struct Master {
+    context: Arc<Context>,
+    stop_serving: oneshot::Sender<()>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Master {
+    /// Starts a master: it takes part in Raft and serves.
+    ///
+    /// # Errors
+    /// When it can't start; nothing keeps running then.
+    pub async fn start(platform: Platform, config: Config) -> Result<Master, RunError> {
+        let shared = Shared::new();
+        let Platform { raft, net, clocks } = platform;
+        let address = config.listen;
+        let listener = net.listen(address).await;
+        let listener = listener.map_err(|source| RunError::Listen { address, source })?;
+        let observers = match config.metrics_listen {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
+        let machine = Machine(Arc::clone(&shared));
+        let node = Node::start_on(raft, config.node.clone(), machine).await?;
+        let (events, inputs) = mpsc::channel(EVENTS);
+        let context = Arc::new(Context {
+            proposer: Proposer::new(node.clone(), clocks.clone()),
+            node,
+            net,
+            clocks,
+            shared,
+            writes: Semaphore::new(WRITES_MAX),
+            sessions: Sessions::default(),
+            events,
+            currency: Currency::default(),
+            shown: Mutex::new(Shown::default()),
+            meters: Meters::new(),
+            pulse: Pulse::default(),
+            named: Mutex::default(),
+            config,
+        });
+        let (stop_serving, stopped) = oneshot::channel::<()>();
+        let mut tasks = vec![
+            tokio::spawn(lead::run(Arc::clone(&context), inputs)),
+            tokio::spawn(serve(Arc::clone(&context), listener, stopped)),
+            tokio::spawn(warn_if_open(Arc::clone(&context))),
+            tokio::spawn(upkeep::run(Arc::clone(&context))),
+        ];
+        if let Some(listener) = observers {
+            let page = Arc::new(Page(Arc::clone(&context)));
+            tasks.push(tokio::spawn(vesta_observe::serve(listener, page)));
         }
-        why = node.fatal() => Err(RunError::Fatal(why)),
-        why = node.removed() => Err(RunError::Removed(why)),
-    };
-    warning.abort();
-    if let Some(observing) = observing {
-        observing.abort();
+        Ok(Master {
+            context,
+            stop_serving,
+            tasks,
+        })
     }
-    upkeep.abort();
-    leading.abort();
-    drop(stop_serving);
-    server.abort();
-    node.shutdown().await;
-    outcome
+
+    /// What its parts share, to look at.
+    pub fn context(&self) -> &Arc<Context> {
+        &self.context
+    }
+
+    /// Goes on until `shutdown`, then hands leadership over and stops.
+    ///
+    /// # Errors
+    /// When it hits something that it must not go on after.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
+        let node = self.context.node.clone();
+        let outcome = tokio::select! {
+            () = shutdown => {
+                if let Some(successor) = node.hand_over(HAND_OVER).await {
+                    tracing::info!(successor, "leadership is handed over");
+                }
+                Ok(())
+            }
+            why = node.fatal() => Err(RunError::Fatal(why)),
+            why = node.removed() => Err(RunError::Removed(why)),
+        };
+        drop(self.stop_serving);
+        for task in &self.tasks {
+            task.abort();
+        }
+        node.shutdown().await;
+        outcome
+    }
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, RunError> {
@@ -122,7 +165,7 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, RunError> {
     listener.map_err(|source| RunError::Listen { address, source })
 }
 
-async fn serve(context: Arc<Context>, listener: TcpListener, stopped: oneshot::Receiver<()>) {
+async fn serve(context: Arc<Context>, listener: Listener, stopped: oneshot::Receiver<()>) {
     let naming = Arc::clone(&context);
     let name = move |mut response: Response<Body>| {
         if let Some(named) = naming.named() {

@@ -1,20 +1,57 @@
 //! The clocks, read in one place.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, clock_gettime};
 use tokio::time::Instant;
 use vesta_types::Timestamp;
 
+/// The clocks that a master reads beside tokio's. Cheap to clone.
+#[derive(Clone)]
+pub struct Clocks {
+    boot: Arc<dyn Fn() -> Duration + Send + Sync>,
+    wall: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+}
+
+impl Default for Clocks {
+    fn default() -> Clocks {
+        Clocks::simulated(boot, wall)
+    }
+}
+
+impl Clocks {
+    /// Clocks of a simulation's own: `boot` is monotonic and goes on while the machine sleeps, `wall` says
+    /// what it likes.
+    pub fn simulated(
+        boot: impl Fn() -> Duration + Send + Sync + 'static,
+        wall: impl Fn() -> Timestamp + Send + Sync + 'static,
+    ) -> Clocks {
+        Clocks {
+            boot: Arc::new(boot),
+            wall: Arc::new(wall),
+        }
+    }
+
+    /// Monotonic, and goes on while the machine sleeps.
+    pub(crate) fn boot(&self) -> Duration {
+        (self.boot)()
+    }
+
+    /// The wall clock.
+    pub(crate) fn wall(&self) -> Timestamp {
+        (self.wall)()
+    }
+}
+
 /// CLOCK_BOOTTIME: monotonic, and goes on while the machine sleeps.
-pub(crate) fn boot() -> Duration {
+fn boot() -> Duration {
     let now = clock_gettime(ClockId::Boottime);
     let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
     Duration::new(seconds, u32::try_from(now.tv_nsec).unwrap_or(0))
 }
 
-/// The wall clock.
-pub(crate) fn wall() -> Timestamp {
+fn wall() -> Timestamp {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();

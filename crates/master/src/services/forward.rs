@@ -9,6 +9,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 use vesta_consensus::Role;
 use vesta_core::{Answer, Command, Request as Body};
+use vesta_net::Net;
 use vesta_proto::answer;
 use vesta_types::SubmissionKey;
 
@@ -67,7 +68,7 @@ impl Context {
                 .and_then(|id| now.members.iter().find(|member| member.node_id == id))
                 .map(|member| member.client_addr.clone());
             if let Some(address) = address
-                && let Ok(channel) = connect(&address).await
+                && let Ok(channel) = connect(&self.net, &address).await
             {
                 return Ok(Route::Leader(channel));
             }
@@ -119,11 +120,10 @@ impl Context {
     }
 }
 
-async fn connect(address: &str) -> Result<Channel, tonic::transport::Error> {
-    Endpoint::from_shared(format!("http://{address}"))?
-        .connect_timeout(Duration::from_millis(200))
-        .connect()
-        .await
+async fn connect(net: &Net, address: &str) -> Result<Channel, tonic::transport::Error> {
+    let endpoint = Endpoint::from_shared(format!("http://{address}"))?
+        .connect_timeout(Duration::from_millis(200));
+    net.connect(&endpoint).await
 }
 
 /// The same request, marked as sent on.

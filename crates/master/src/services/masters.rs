@@ -8,6 +8,7 @@ use tonic::transport::Endpoint;
 use tonic::{Request, Status};
 use vesta_consensus::{MemberStatus, Role};
 use vesta_core::codec;
+use vesta_net::Net;
 use vesta_proto::client::client_client::ClientClient;
 use vesta_proto::client::{ListMastersReply, ListRequest, Master};
 
@@ -43,7 +44,7 @@ pub(super) async fn list(
         let found = if member.node_id == own.node_id {
             own.clone()
         } else {
-            ask(member, hashed).await
+            ask(&context.net, member, hashed).await
         };
         // As the cluster knows it; the master's own settings may be others.
         Master {
@@ -130,10 +131,10 @@ async fn hash(context: &Context) -> Option<(u64, String)> {
     hashed.await.ok()
 }
 
-async fn ask(member: &MemberStatus, hashed: bool) -> Master {
+async fn ask(net: &Net, member: &MemberStatus, hashed: bool) -> Master {
     let answer = tokio::time::timeout(WAIT, async {
         let endpoint = Endpoint::from_shared(format!("http://{}", member.client_addr)).ok()?;
-        let channel = endpoint.connect().await.ok()?;
+        let channel = net.connect(&endpoint).await.ok()?;
         let request = forward::forwarded(ListRequest {
             state_hash: hashed,
             ..ListRequest::default()

@@ -88,11 +88,12 @@ fn the_journal_knows_no_domain_and_the_engines_are_named_once() {
 #[test]
 fn workers_and_clients_know_neither_the_state_nor_the_log() {
     let all = dependencies();
-    let client = set(&["vesta-proto", "vesta-types"]);
+    let client = set(&["vesta-net", "vesta-proto", "vesta-types"]);
     assert_eq!(reached("vesta-client", &all), client);
     let worker = set(&["vesta-observe", "vesta-proto", "vesta-types"]);
     assert_eq!(reached("vesta-worker", &all), worker);
     assert_eq!(reached("vesta-observe", &all), set(&[]));
+    assert_eq!(reached("vesta-net", &all), set(&[]));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tonic::transport::Channel;
+use vesta_net::Net;
 use vesta_proto::client as proto;
 use vesta_proto::client::client_client::ClientClient;
 use vesta_proto::client_convert;
@@ -117,8 +118,13 @@ impl Client {
 
     /// A client of these masters that is as patient as `options` say.
     pub fn with_options(masters: &MasterList, options: ClientOptions) -> Client {
+        Client::on(Net::default(), masters, options)
+    }
+
+    /// A client that reaches these masters over another network than this machine's.
+    pub fn on(net: Net, masters: &MasterList, options: ClientOptions) -> Client {
         Client {
-            pool: Arc::new(Pool::new(masters, &options)),
+            pool: Arc::new(Pool::new(net, masters, &options)),
             options,
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tonic::metadata::MetadataMap;
 use tonic::transport::{Channel, Endpoint};
+use vesta_net::Net;
 use vesta_types::limits::MESSAGE_BYTES_MAX;
 
 use crate::options::ClientOptions;
@@ -20,6 +21,7 @@ const KEEPALIVE: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 pub(crate) struct Pool {
+    net: Net,
     configured: Vec<String>,
     connect: Duration,
     state: Mutex<State>,
@@ -34,9 +36,10 @@ struct State {
 }
 
 impl Pool {
-    pub(crate) fn new(masters: &MasterList, options: &ClientOptions) -> Pool {
+    pub(crate) fn new(net: Net, masters: &MasterList, options: &ClientOptions) -> Pool {
         let configured = masters.addresses().to_vec();
         Pool {
+            net,
             configured,
             connect: options.connect,
             state: Mutex::default(),
@@ -67,7 +70,7 @@ impl Pool {
         if let Some(channel) = state.channels.get(address) {
             return Ok(channel.clone());
         }
-        let channel = endpoint(address, self.connect)?.connect_lazy();
+        let channel = self.net.channel(&endpoint(address, self.connect)?);
         state.channels.insert(address.to_owned(), channel.clone());
         Ok(channel)
     }
@@ -141,7 +144,7 @@ mod tests {
 
     fn pool() -> Pool {
         let masters = "vesta://a,b".parse().unwrap();
-        Pool::new(&masters, &ClientOptions::default())
+        Pool::new(Net::default(), &masters, &ClientOptions::default())
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! A disk that fails. Alone in its process, because all nodes of a process share the journal's
-//! failpoints.
+//! A disk that fails, or takes its time. Apart from the other tests, and one after the other, because all
+//! nodes of a process share the journal's failpoints.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -10,12 +10,15 @@ mod cluster;
 #[allow(dead_code)]
 mod machine;
 
+use std::time::Duration;
+
 use vesta_consensus::Role;
 
 use crate::cluster::{BOUND, Cluster, until};
 
 #[tokio::test]
 async fn a_disk_that_fails_stops_its_node_and_the_others_go_on() {
+    let _alone = fail::FailScenario::setup();
     let cluster = Cluster::formed(3).await;
     let leader = cluster.leader().await;
     // One sync fails, of whichever node comes first.
@@ -50,4 +53,26 @@ async fn a_disk_that_fails_stops_its_node_and_the_others_go_on() {
     for id in rest {
         cluster.sees(id, "after the failure").await;
     }
+}
+
+#[tokio::test]
+async fn nothing_is_acknowledged_before_the_disk_has_it() {
+    let _alone = fail::FailScenario::setup();
+    let cluster = Cluster::formed(1).await;
+    let leader = cluster.leader().await;
+    cluster.propose(leader, "before").await.unwrap();
+
+    fail::cfg("journal.fdatasync", "pause").unwrap();
+    {
+        let mut held = std::pin::pin!(cluster.propose(leader, "held"));
+        let answer = tokio::time::timeout(Duration::from_millis(500), &mut held).await;
+        // Before anything is asserted: a flusher that is held would never let the node end.
+        fail::remove("journal.fdatasync");
+        assert!(
+            answer.is_err(),
+            "acknowledged while its sync was under way: {answer:?}"
+        );
+        tokio::time::timeout(BOUND, held).await.unwrap().unwrap();
+    }
+    cluster.sees(leader, "held").await;
 }

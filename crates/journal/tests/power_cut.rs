@@ -48,6 +48,24 @@ const CUTS: [Cut; 15] = [
     Cut::Syncs(60),
 ];
 
+/// Environment variable with the number of rounds, if there are to be more than these.
+const ROUNDS: &str = "VESTA_POWER_CUTS";
+
+/// As many rounds as are asked for: the ones above, then others like them, at moments that the round's
+/// number draws.
+fn cuts() -> Vec<Cut> {
+    let wanted = std::env::var(ROUNDS).unwrap_or_else(|_| CUTS.len().to_string());
+    let wanted = wanted.parse().expect("VESTA_POWER_CUTS is a number");
+    let drawn = (0_u64..).map(|round| {
+        let random = u64::from_le_bytes(bytes(round, 8).try_into().unwrap());
+        match random % 4 {
+            0 => Cut::Milliseconds(5 + (random >> 8) % 300),
+            _ => Cut::Syncs(1 + (random >> 8) % 120),
+        }
+    });
+    CUTS.into_iter().chain(drawn).take(wanted).collect()
+}
+
 /// Bound of one round.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -96,7 +114,7 @@ fn acknowledged_entries_and_votes_survive_power_cuts() {
     file.set_len(1 << 30).unwrap();
     run("mkfs.ext4", &["-q", "-F", image.to_str().unwrap()]);
     let mut acknowledged = Acknowledged::default();
-    for (round, cut) in CUTS.into_iter().enumerate() {
+    for (round, cut) in cuts().into_iter().enumerate() {
         let started = Instant::now();
         let copy = folder.join(format!("image-{}", round + 1));
         {
@@ -118,6 +136,10 @@ fn acknowledged_entries_and_votes_survive_power_cuts() {
             started.elapsed()
         );
     }
+    let cuts = cuts().len();
+    eprintln!(
+        "{cuts} power cuts, 0 acknowledged entries, votes or snapshots lost: {acknowledged:?}"
+    );
 }
 
 /// A mounted image. Our mount namespace ends with us, so nothing is left even when this is not dropped.

@@ -23,6 +23,7 @@ mod ports;
 mod property;
 mod reports;
 mod restored;
+mod snapshots;
 mod support;
 mod workers;
 mod world;

@@ -28,6 +28,22 @@ fn a_silent_worker_is_lost_after_its_timeout_and_one_whose_stream_broke_is_not_l
 }
 
 #[test]
+fn a_broken_stream_of_a_worker_that_was_heard_a_moment_ago_is_no_verdict() {
+    let mut play = Play::new();
+    play.attach(1, "a");
+    play.pass_with(100, &[1]);
+    play.take(Input::WorkerClosed(1));
+    let is_alive = |play: &Play| {
+        let mut workers = play.state.workers.values();
+        workers.all(vesta_core::Worker::is_alive)
+    };
+    play.pass(58);
+    assert!(is_alive(&play));
+    play.pass(4);
+    assert!(!is_alive(&play));
+}
+
+#[test]
 fn a_new_leader_does_not_mark_the_fleet_down_that_it_never_heard() {
     let mut play = Play::new();
     for (session, name) in ["a", "b", "c", "d", "e", "f"].iter().enumerate() {

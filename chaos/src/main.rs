@@ -7,6 +7,7 @@ use anyhow::Result;
 use chaos::record::{NetMode, RunDir};
 use chaos::run;
 use chaos::site::private;
+use chaos::work;
 use clap::{Parser, Subcommand};
 
 /// The run is not as it must be.
@@ -26,6 +27,9 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Arguments),
+    /// The programs that the load has run
+    #[command(subcommand, hide = true)]
+    Work(work::Args),
     /// What a run begins its own namespaces with
     #[command(name = private::FIRST, hide = true)]
     First {
@@ -38,6 +42,7 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::First { arguments } => private::first_process(&arguments),
+        Command::Work(arguments) => work::run(&arguments).map(ExitCode::from),
         Command::Run(arguments) => run_by_seed(&arguments),
     };
     done.unwrap_or_else(|error| {

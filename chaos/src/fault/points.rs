@@ -1,5 +1,8 @@
 //! Failpoints in a node: syncs that are slow or fail, and processes that are killed at one very place.
 
+use std::path::Path;
+use std::time::SystemTime;
+
 use anyhow::Result;
 
 use super::active::{Begun, Doing, Ground};
@@ -17,6 +20,7 @@ pub(super) struct Broken {
     node: String,
     /// How long its log was.
     log: u64,
+    since: SystemTime,
 }
 
 pub(super) fn begin(planned: &Planned, ground: &mut Ground<'_>) -> Result<Option<Begun>> {
@@ -42,6 +46,7 @@ pub(super) fn begin(planned: &Planned, ground: &mut Ground<'_>) -> Result<Option
         kind: planned.kind,
         node: target.clone(),
         log: log.map_or(0, |log| log.len()),
+        since: SystemTime::now(),
     };
     site.set_failpoints(&target, setting)?;
     Ok(Some(Begun::of(vec![target], None, Doing::Points(broken))))
@@ -59,7 +64,10 @@ impl Broken {
         Ok(match self.kind {
             // A leader syncs many times a second.
             Kind::SlowSync => said("failpoint on").then(|| "its syncs are slow".to_owned()),
-            Kind::CrashBeforeExec => said(KILLS).then(|| "a supervisor is gone".to_owned()),
+            Kind::CrashBeforeExec => {
+                let killed = supervisors_killed(&node.dir(), self.since);
+                (killed > 0).then(|| format!("{killed} supervisors are gone"))
+            }
             Kind::FailedSync if running => None,
             _ => (!running).then(|| format!("{} is gone", self.node)),
         })
@@ -74,4 +82,17 @@ impl Broken {
         }
         Ok(seen)
     }
+}
+
+/// How many supervisors of a worker have said since then that a failpoint kills them.
+fn supervisors_killed(worker: &Path, since: SystemTime) -> usize {
+    let instances = std::fs::read_dir(worker.join("instances"));
+    let logs = instances.into_iter().flatten().flatten();
+    let logs = logs.map(|entry| entry.path().join("supervisor.log"));
+    let new = logs.filter(|log| {
+        let written = std::fs::metadata(log).and_then(|it| it.modified());
+        written.is_ok_and(|written| written >= since)
+    });
+    new.filter(|log| std::fs::read_to_string(log).is_ok_and(|text| text.contains(KILLS)))
+        .count()
 }

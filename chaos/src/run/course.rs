@@ -8,9 +8,11 @@ use anyhow::{Context, Result, bail};
 use tokio::time::sleep;
 
 use super::watch::{own_sample, samples};
-use super::{Arguments, Binary, Journal, NetWish, Watch, collect, converged};
-use crate::fault::{Active, Ground, Kind, Needs, Plan, Planned};
-use crate::record::{Clock, NetMode, Options, Phase, RunDir, Timings, What, write_json};
+use super::{Arguments, Binary, Journal, NetWish, Watch, collect, converged, copy_of};
+use crate::fault::{Active, Ground, Kind, Needs, Plan, Planned, View};
+use crate::load::{Load, LoadOptions};
+use crate::record::{Clock, Letter, NetMode, Options, Phase, RunDir, Timings, What, write_json};
+use crate::site::net::clients_runtime;
 use crate::site::{Site, Wanted, faketime, private};
 
 /// Environment variable with the run's directory, for the process in namespaces of its own.
@@ -36,6 +38,12 @@ const BEGINNING: Duration = Duration::from_secs(60);
 
 /// How long the load goes on before the first fault, and after the last.
 const CALM: Duration = Duration::from_secs(8);
+
+/// How long the work may take to come to its end.
+const DRAIN: Duration = Duration::from_secs(120);
+
+/// How long what should have ended is watched for a sign of life.
+const ORPHANS: Duration = Duration::from_secs(3);
 
 /// So many findings are enough to give up.
 const ENOUGH: usize = 20;
@@ -142,14 +150,22 @@ pub async fn run(arguments: &Arguments, dir: RunDir) -> Result<Ran> {
     journal.phase(Phase::Forming)?;
     let site = Site::start(&wanted).await?;
     let watch = Watch::begin(&site.cluster, &journal);
+    let clients = match mode {
+        NetMode::Namespaces => Some(clients_runtime()?),
+        NetMode::Loopback => None,
+    };
     let mut course = Course {
         plan: Plan::new(arguments.seed, kinds),
+        next: None,
         site,
         watch,
         journal,
         active: Vec::new(),
         findings: Vec::new(),
         sampled: Instant::now(),
+        load: None,
+        seed: arguments.seed,
+        clients,
     };
     let done = tokio::select! {
         done = course.follow(arguments.duration()) => done,
@@ -164,8 +180,14 @@ pub async fn run(arguments: &Arguments, dir: RunDir) -> Result<Ran> {
         site,
         journal,
         mut findings,
+        load,
+        clients,
         ..
     } = course;
+    drop(load);
+    if let Some(clients) = clients {
+        clients.shutdown_background();
+    }
     let left = site.finish().await?;
     done?;
     for process in left {
@@ -224,15 +246,21 @@ struct Course {
     watch: Watch,
     journal: Journal,
     plan: Plan,
+    next: Option<Planned>,
     active: Vec<Active>,
     findings: Vec<String>,
     sampled: Instant,
+    load: Option<Load>,
+    seed: u64,
+    /// Where clients run, if not beside everything else.
+    clients: Option<tokio::runtime::Runtime>,
 }
 
 impl Course {
     async fn follow(&mut self, duration: Duration) -> Result<()> {
         self.converge("forming").await?;
         self.journal.phase(Phase::Warm)?;
+        self.begin_load()?;
         self.pass(CALM).await?;
         let end = Instant::now() + duration;
         while Instant::now() < end {
@@ -240,33 +268,69 @@ impl Course {
             let rough = end.saturating_duration_since(Instant::now()).min(ROUGH);
             self.break_things(Instant::now() + rough).await?;
             if Instant::now() < end {
+                self.heal().await?;
                 self.journal.phase(Phase::Quiet)?;
                 let begun = Instant::now();
-                self.heal().await?;
                 self.converge("a quiet time").await?;
                 self.pass(QUIET.saturating_sub(begun.elapsed())).await?;
             }
         }
-        self.journal.phase(Phase::Healing)?;
         self.heal().await?;
+        self.journal.phase(Phase::Healing)?;
         self.converge("healing").await?;
         self.pass(CALM).await?;
         self.journal.phase(Phase::Draining)?;
+        if let Some(load) = self.load.take() {
+            load.submit_no_more();
+            let drained = load.drain(DRAIN).await;
+            self.journal.note(&format!("{drained:?}"))?;
+        }
         self.journal.phase(Phase::Drained)?;
+        self.pass(ORPHANS).await?;
         let state = collect(&self.site).await;
         write_json(&self.site.dir().state(), &state)?;
         Ok(())
+    }
+
+    /// Has clients ask for work from now on.
+    fn begin_load(&mut self) -> Result<()> {
+        let dir = self.site.dir();
+        let options = LoadOptions::new(
+            self.seed,
+            self.site.cluster.master_url().parse()?,
+            dir.clone(),
+            self.journal.clock(),
+            copy_of(dir.path())?,
+        );
+        // What is spawned meanwhile runs in the clients' namespace.
+        let _there = self.clients.as_ref().map(|clients| clients.enter());
+        self.load = Some(Load::start(options)?);
+        Ok(())
+    }
+
+    /// What is under way now: columns of the fault matrix.
+    fn letters(&self, view: &View, kind: Kind) -> Vec<Letter> {
+        let mut letters = view.letters();
+        letters.extend(kind.letters());
+        let (submits, kills) = self.load.as_ref().map_or((false, false), Load::in_flight);
+        letters.extend(submits.then_some(Letter::Q));
+        letters.extend(kills.then_some(Letter::K));
+        letters.sort();
+        letters.dedup();
+        letters
     }
 
     /// Begins one fault of the plan after the other, until then.
     async fn break_things(&mut self, until: Instant) -> Result<()> {
         let mut due = Instant::now();
         loop {
-            let Some(planned) = self.plan.next() else {
+            let Some(planned) = self.next.take().or_else(|| self.plan.next()) else {
                 return Ok(());
             };
             due += planned.pause;
             if due >= until {
+                // It is the first of the next time.
+                self.next = Some(planned);
                 return self
                     .pass(until.saturating_duration_since(Instant::now()))
                     .await;
@@ -289,10 +353,7 @@ impl Course {
         let active = loop {
             let view = self.watch.view();
             let leader = view.leader().map(|at| format!("master-{}", at + 1));
-            let mut phases = view.letters();
-            phases.extend(planned.kind.letters());
-            phases.sort();
-            phases.dedup();
+            let phases = self.letters(&view, planned.kind);
             let mut ground = Ground {
                 site: &mut self.site,
                 view,

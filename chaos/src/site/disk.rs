@@ -1,10 +1,11 @@
 //! File systems in image files: for power cuts, and disks that fill up.
 
 use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::Errno;
 
 use super::commands::run;
 
@@ -75,19 +76,19 @@ impl Disk {
         self.mount()
     }
 
-    /// Fills it up to the last byte.
+    /// Fills it up to the last block.
     ///
     /// # Errors
-    /// When it can't be written to for any other reason.
+    /// When it can't be filled for any other reason.
     pub fn fill(&self) -> Result<()> {
         let path = self.at.join(FILLER);
-        let mut file = File::create(&path).with_context(|| path.display().to_string())?;
-        for length in [1 << 20, 4096, 1] {
-            let block = vec![0x5a_u8; length];
+        let file = File::create(&path).with_context(|| path.display().to_string())?;
+        let mut length = 0;
+        for block in [64 << 20, 1 << 20, 4096] {
             loop {
-                match file.write_all(&block).and_then(|()| file.sync_data()) {
-                    Ok(()) => {}
-                    Err(error) if error.kind() == std::io::ErrorKind::StorageFull => break,
+                match fallocate(&file, FallocateFlags::empty(), length, block) {
+                    Ok(()) => length += block,
+                    Err(Errno::NOSPC) => break,
                     Err(error) => return Err(error).context("filling a disk"),
                 }
             }

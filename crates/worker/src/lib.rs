@@ -6,6 +6,15 @@
 //! is the worker's directory. Each instance's records on disk are its truth: what supervisors say on
 //! their pipes are only hints to read them again.
 
+/// Says something on standard error: in the supervisor's own log, say. `eprintln!` panics when that can't
+/// be written, on a full disk say, and a supervisor that is gone ends nothing any more.
+macro_rules! note {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), $($text)*);
+    }};
+}
+
 pub mod agent;
 mod cgroup;
 pub mod clock;

@@ -1,15 +1,6 @@
 //! The supervisor: one small process per instance, which executes it at most once, ever, and outlives
 //! the agent. It holds the `started` record, the process's group and the exit code.
 
-/// Says something in the supervisor's own log. `eprintln!` panics when that can't be written, on a full
-/// disk say, and a supervisor that is gone ends nothing any more.
-macro_rules! note {
-    ($($text:tt)*) => {{
-        use std::io::Write as _;
-        let _ = writeln!(std::io::stderr(), $($text)*);
-    }};
-}
-
 mod artifacts;
 mod backoff;
 mod environment;

@@ -29,6 +29,7 @@ use crate::record::{Clock, RunDir};
 pub use drain::Drained;
 pub use mix::{Mix, Step};
 use own::Own;
+pub(crate) use probe::PROBE;
 use recorder::Recorder;
 
 /// What load to make.

@@ -80,9 +80,9 @@ pub fn launch(program: &Path, ledger: &Path, manner: Manner, key: SubmissionKey)
 }
 
 /// How an executor of this process's own application is started: by the same program, with the same
-/// ledger.
+/// ledger and its driver's key.
 fn executor_launch() -> anyhow::Result<Launch> {
-    let passed_on = [LEDGER_VARIABLE, PARENT_VARIABLE].into_iter();
+    let passed_on = [LEDGER_VARIABLE, KEY_VARIABLE, PARENT_VARIABLE].into_iter();
     let env = passed_on.filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)));
     Ok(Launch {
         program: std::env::current_exe()?.to_string_lossy().into_owned(),

@@ -1,0 +1,112 @@
+//! I17, I18: no executor dies of a fail-over, and each dies with its application.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use vesta_types::SubmissionKey;
+
+use super::collector::Collector;
+use super::kills::kills;
+use super::{Execution, Run};
+use crate::record::{CheckResult, Moment, Phase};
+
+/// How long before the end of its executors the end of an application's driver may be.
+const AFTER: Duration = Duration::from_secs(30);
+
+/// An executor ends only with its application, or because its worker was touched.
+pub(super) fn check(run: &Run) -> CheckResult {
+    let mut found = Collector::new(
+        "executors",
+        "an executor ends with its driver, by a kill, or with its worker, never by a fail-over alone (I17)",
+    );
+    let mut drivers: HashMap<SubmissionKey, Vec<&Execution>> = HashMap::new();
+    let mut killed: HashMap<SubmissionKey, Moment> = HashMap::new();
+    let kills = kills(run);
+    for one in &run.executions {
+        if let (Some(driver), Some(key)) = (one.driver(), one.key) {
+            drivers.entry(key).or_default().push(one);
+            if let Some((_, at)) = kills.get(driver) {
+                killed.entry(key).or_insert(*at);
+            }
+        }
+    }
+    let drained = run.phase(Phase::Draining).unwrap_or(Moment(u64::MAX));
+    for executor in run
+        .executions
+        .iter()
+        .filter(|it| it.application().is_some())
+    {
+        found.looked();
+        let end = executor.last;
+        // The run broke off, or draws to its close.
+        if end.plus(Duration::from_secs(2)) > run.end || end > drained {
+            continue;
+        }
+        let Some(key) = executor.key else { continue };
+        let of = drivers.get(&key).map_or(&[][..], |it| &it[..]);
+        let is_killed = killed.get(&key).is_some_and(|at| *at < end.plus(AFTER));
+        // An end of a run of its driver, or a kill that was never acknowledged, shows in the ledger.
+        let driver_ended = of
+            .iter()
+            .any(|it| it.last < end.plus(AFTER) && it.last.plus(AFTER) > end);
+        if is_killed || driver_ended || worker_touched(run, end) {
+            continue;
+        }
+        let mut lines = vec![executor.line()];
+        let nearest = run.faults.iter().filter(|it| it.began < end);
+        lines.extend(nearest.max_by_key(|it| it.began).map(|it| it.line()));
+        lines.extend(of.iter().map(|it| it.line()));
+        found.invalid(
+            format!(
+                "{} ended, though its driver ran on and no worker was touched",
+                executor.instance
+            ),
+            lines,
+        );
+    }
+    found.done()
+}
+
+/// Whether a fault of a worker may be why something ended then: it went on, or its verdict was still to come.
+fn worker_touched(run: &Run, end: Moment) -> bool {
+    let timings = &run.options.timings;
+    let memory = timings.worker_timeout_ms * 2 + timings.recovery_timeout_ms * 2;
+    let memory = Duration::from_millis(memory) + Duration::from_secs(10);
+    let mut faults = run.faults.iter().filter(|it| it.touches_workers());
+    faults.any(|it| it.began <= end && it.ended.is_none_or(|ended| ended.plus(memory) >= end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{invalid, lasting, run, valid};
+    use super::check;
+    use crate::check::Run;
+    use vesta_types::OnDisconnect::Keep;
+
+    fn application(driver_last: f64, executor_last: f64) -> Run {
+        run()
+            .submitted(0.5, lasting(1, Keep), 1)
+            .ran(1, 1, 10, 1.0, driver_last)
+            .ran_executor(1, 11, 2.0, executor_last)
+            .ran(2, 1, 12, 1.0, 300.0)
+    }
+
+    #[test]
+    fn an_executor_that_ends_with_its_driver() {
+        valid(check(&application(100.0, 101.0)));
+        valid(check(&application(200.0, 100.0).killed(99.0, 1)));
+    }
+
+    #[test]
+    fn an_executor_that_ends_at_a_fail_over_is_found() {
+        let run = application(200.0, 100.0).fault(1, 99.0, 105.0, "master-1");
+        invalid(check(&run), "no worker was touched");
+    }
+
+    #[test]
+    fn an_executor_that_ends_with_its_worker() {
+        valid(check(
+            &application(200.0, 100.0).fault(1, 90.0, 95.0, "worker-1"),
+        ));
+    }
+}

@@ -162,7 +162,7 @@ impl Run {
         let options: Options = read_json(&dir.options())?;
         let mut run = Run::new(options);
         for event in read_lines::<Event>(&dir.events())? {
-            run.event(event?);
+            run.add(event?);
         }
         if dir.history().exists() {
             run.calls = calls(read_lines(&dir.history())?)?;
@@ -200,7 +200,8 @@ impl Run {
         }
     }
 
-    pub(super) fn event(&mut self, event: Event) {
+    /// Takes in one event more.
+    pub fn add(&mut self, event: Event) {
         let Event { at, what } = event;
         self.end = self.end.max(at);
         match what {

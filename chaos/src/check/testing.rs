@@ -187,7 +187,7 @@ impl Run {
     }
 
     pub(super) fn happened(mut self, when: f64, what: What) -> Run {
-        self.event(Event { at: at(when), what });
+        self.add(Event { at: at(when), what });
         self
     }
 

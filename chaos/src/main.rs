@@ -1,17 +1,21 @@
 //! `chaos`: runs by seed and scenarios by name, and the judgement of their directories.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use chaos::record::{NetMode, RunDir};
-use chaos::run;
+use chaos::record::{Judgement, NetMode, RunDir, write_json};
 use chaos::site::private;
 use chaos::work;
+use chaos::{check, run};
 use clap::{Parser, Subcommand};
 
 /// The run is not as it must be.
 const INVALID: u8 = 5;
+
+/// Too little is known of the run.
+const UNKNOWN: u8 = 3;
 
 /// Something that was asked for can't be had.
 const REFUSED: u8 = 1;
@@ -27,6 +31,11 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Arguments),
+    /// Judge the directory of a run again
+    Check {
+        /// The run's directory
+        dir: PathBuf,
+    },
     /// The programs that the load has run
     #[command(subcommand, hide = true)]
     Work(work::Args),
@@ -44,6 +53,7 @@ fn main() -> ExitCode {
         Command::First { arguments } => private::first_process(&arguments),
         Command::Work(arguments) => work::run(&arguments).map(ExitCode::from),
         Command::Run(arguments) => run_by_seed(&arguments),
+        Command::Check { dir } => judge(&RunDir::at(dir)).map(|it| code_of(it, &[])),
     };
     done.unwrap_or_else(|error| {
         eprintln!("chaos: {error:#}");
@@ -62,6 +72,42 @@ async fn run_by_seed(arguments: &run::Arguments) -> Result<ExitCode> {
         return private::enter(run::DIRECTORY, dir.path()).await;
     }
     let ran = run::run(arguments, dir).await?;
-    let code = if ran.findings.is_empty() { 0 } else { INVALID };
-    Ok(ExitCode::from(code))
+    let judgement = judge(&ran.dir)?;
+    for finding in &ran.findings {
+        println!("the run itself found: {finding}");
+    }
+    Ok(code_of(judgement, &ran.findings))
+}
+
+/// Judges a run by its directory, writes what it came to there, and tells it.
+fn judge(dir: &RunDir) -> Result<Judgement> {
+    let verdict = check::judge(dir)?;
+    write_json(&dir.verdict(), &verdict)?;
+    for result in &verdict.checks {
+        if result.judgement == Judgement::Valid {
+            continue;
+        }
+        println!(
+            "{}: {} ({})",
+            result.judgement, result.check, result.demands
+        );
+        for finding in &result.findings {
+            println!("  {}", finding.what);
+            for line in &finding.lines {
+                println!("    {line}");
+            }
+        }
+    }
+    println!("{}: {}", dir.path().display(), verdict.judgement);
+    Ok(verdict.judgement)
+}
+
+/// 0 valid, 5 invalid, 3 unknown.
+fn code_of(judgement: Judgement, findings: &[String]) -> ExitCode {
+    ExitCode::from(match judgement {
+        Judgement::Invalid => INVALID,
+        _ if !findings.is_empty() => INVALID,
+        Judgement::Unknown => UNKNOWN,
+        Judgement::Valid => 0,
+    })
 }

@@ -1,6 +1,6 @@
 //! A whole stream.
 
-use crate::graph::{Graph, Value};
+use crate::graph::{Content, Graph, Value};
 use crate::limits::Limits;
 use crate::read::{self, Problem, ReadError};
 use crate::view::View;
@@ -18,10 +18,8 @@ pub struct Stream {
 /// One item at the top of a stream.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Record {
-    /// What one `writeObject` wrote.
-    Value(Value),
-    /// Primitive data.
-    Block(Box<[u8]>),
+    /// What one `writeObject` wrote, or primitive data.
+    Content(Content),
     /// `ObjectOutputStream.reset`: nothing after it refers to what was before.
     Reset,
 }
@@ -38,7 +36,7 @@ impl Stream {
     /// A stream of one value.
     #[must_use]
     pub fn of(graph: Graph, value: Value) -> Self {
-        let records = vec![Record::Value(value)];
+        let records = vec![Record::Content(Content::Value(value))];
         Self { graph, records }
     }
 
@@ -57,7 +55,7 @@ impl Stream {
     /// When there is none, there are several, or there is primitive data.
     pub fn value(&self) -> Result<View<'_>, ReadError> {
         match self.records[..] {
-            [Record::Value(value)] => Ok(View::new(&self.graph, value)),
+            [Record::Content(Content::Value(value))] => Ok(View::new(&self.graph, value)),
             _ => {
                 let records = self.records.len();
                 Err(Problem::NotOneValue { records }.at(0))

@@ -53,8 +53,7 @@ pub(crate) fn write(stream: &Stream, limits: &Limits) -> Result<Vec<u8>, WriteEr
     };
     for record in &stream.records {
         match record {
-            Record::Value(value) => writer.value(*value)?,
-            Record::Block(bytes) => writer.block(bytes)?,
+            Record::Content(content) => writer.content(content)?,
             Record::Reset => {
                 writer.out.push(tags::RESET);
                 writer.handles.fill(None);
@@ -203,13 +202,17 @@ impl<'g> Writer<'g> {
 
     fn annotation(&mut self, contents: &[Content]) -> Result<(), WriteError> {
         for content in contents {
-            match content {
-                Content::Block(bytes) => self.block(bytes)?,
-                Content::Value(value) => self.value(*value)?,
-            }
+            self.content(content)?;
         }
         self.out.push(tags::ENDBLOCKDATA);
         Ok(())
+    }
+
+    fn content(&mut self, content: &Content) -> Result<(), WriteError> {
+        match content {
+            Content::Block(bytes) => self.block(bytes),
+            Content::Value(value) => self.value(*value),
+        }
     }
 
     fn block(&mut self, bytes: &[u8]) -> Result<(), WriteError> {

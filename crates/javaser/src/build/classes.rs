@@ -62,7 +62,8 @@ impl ClassSet {
     }
 
     /// Takes a class and all that it extends; they replace those of the same names. So a descriptor that differs
-    /// from version to version is taken from the first message of the peer itself.
+    /// from version to version is taken from the first message of the peer itself. Take those that you write, once
+    /// per peer: what is replaced stays in memory until the set is dropped.
     pub fn learn(&mut self, class: ClassView<'_>) {
         let source = class.graph();
         let mut importer = Importer::new(source, &mut self.graph);

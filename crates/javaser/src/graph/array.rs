@@ -1,9 +1,13 @@
 //! The elements of an array, each kind in its own vector: a byte array of 1 MB takes 1 MB.
 
+use std::fmt;
+
 use super::{FieldType, Value};
 
 /// The elements of an array, by the element type that its class names.
-#[derive(Debug, Clone, PartialEq)]
+///
+/// `Debug` shows how many there are: bytes and characters may be text.
+#[derive(Clone, PartialEq)]
 #[expect(missing_docs, reason = "each is named as its type")]
 pub enum Elements {
     Bool(Vec<bool>),
@@ -71,5 +75,11 @@ impl Elements {
             Self::Double(_) => kind == FieldType::Double,
             Self::References(_) => kind.is_reference(),
         }
+    }
+}
+
+impl fmt::Debug for Elements {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Elements({})", self.len())
     }
 }

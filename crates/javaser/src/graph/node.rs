@@ -1,5 +1,7 @@
 //! The kinds of nodes.
 
+use std::fmt;
+
 use super::{ClassDesc, Elements, NodeId, ProxyDesc, Value};
 use crate::mutf8::JavaString;
 
@@ -96,10 +98,21 @@ pub struct Part {
 }
 
 /// One item between the values of fields, written by a class itself (§6.4: `content`).
-#[derive(Debug, Clone, PartialEq)]
+///
+/// `Debug` shows the length alone of primitive data, which may hold text.
+#[derive(Clone, PartialEq)]
 pub enum Content {
     /// Primitive data. Java breaks it after 1024 bytes; the breaks mean nothing but are kept.
     Block(Box<[u8]>),
     /// An object, or null.
     Value(Value),
+}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Block(bytes) => write!(f, "Block({} bytes)", bytes.len()),
+            Self::Value(value) => f.debug_tuple("Value").field(value).finish(),
+        }
+    }
 }

@@ -75,10 +75,7 @@ impl Reader<'_> {
                     self.first = self.nodes.len();
                     Record::Reset
                 }
-                tag => match self.content(tag, at)? {
-                    Content::Block(bytes) => Record::Block(bytes),
-                    Content::Value(value) => Record::Value(value),
-                },
+                tag => Record::Content(self.content(tag, at)?),
             });
         }
         Ok(records)

@@ -1,5 +1,6 @@
 //! Looking at values.
 
+use vesta_javaser::graph::{Content, Elements};
 use vesta_javaser::{AccessError, View};
 
 use crate::fixtures;
@@ -96,4 +97,16 @@ fn debug_output_of_a_whole_message_shows_no_text_of_it() {
     assert!(bytes.contains("/opt/spark"), "the environment is in it");
     let shown = format!("{stream:?} {:?}", stream.value());
     assert!(!shown.contains("/opt/spark") && !shown.contains("SPARK_HOME"));
+
+    let secret = *b"hunter2";
+    let block = Content::Block(Box::new(secret));
+    let bytes = Elements::Byte(secret.map(u8::cast_signed).to_vec());
+    let chars = Elements::Char(secret.map(u16::from).to_vec());
+    for shown in [
+        format!("{block:?}"),
+        format!("{bytes:?}"),
+        format!("{chars:?}"),
+    ] {
+        assert!(!shown.contains("104"), "the code of h: {shown}");
+    }
 }

@@ -1,6 +1,6 @@
 //! Taking a part of one stream into another.
 
-use vesta_javaser::graph::Node;
+use vesta_javaser::graph::{Content, Node};
 use vesta_javaser::{ClassView, Graph, Record, Stream, Value};
 
 use crate::fixtures::{self, VERSIONS};
@@ -64,7 +64,9 @@ fn classes_and_type_names_that_both_streams_have_are_written_once() {
     let second = fixtures::read(&fixtures::named("4.0.1", "Heartbeat").stream);
     let mut graph = Graph::new();
     let values = [&first, &second].map(|stream| graph.import(stream.value().unwrap()));
-    let records = values.map(Record::Value).into();
+    let records = values
+        .map(|value| Record::Content(Content::Value(value)))
+        .into();
     let both = fixtures::read(&fixtures::write(&Stream { graph, records }));
     for name in [
         "org.apache.spark.rpc.netty.NettyRpcEndpointRef",
@@ -85,7 +87,9 @@ fn classes_of_one_name_and_different_versions_stay_apart() {
     let new = fixtures::read(&fixtures::named("4.3.0", "Heartbeat").stream);
     let mut graph = Graph::new();
     let values = [&old, &new].map(|stream| graph.import(stream.value().unwrap()));
-    let records = values.map(Record::Value).into();
+    let records = values
+        .map(|value| Record::Content(Content::Value(value)))
+        .into();
     let both = fixtures::read(&fixtures::write(&Stream { graph, records }));
     // RpcEndpointRef has another UID, so what extends it is another class too, though its own UID is the same.
     for name in [
@@ -109,7 +113,9 @@ fn forms_that_spark_does_not_use_are_taken_too() {
         let mut importer = vesta_javaser::Importer::new(&source.graph, &mut graph);
         let mut reset = false;
         let records = source.records.iter().map(|record| match record {
-            Record::Value(value) => Record::Value(importer.value(*value)),
+            Record::Content(Content::Value(value)) => {
+                Record::Content(Content::Value(importer.value(*value)))
+            }
             other => {
                 reset |= *other == Record::Reset;
                 other.clone()

@@ -225,8 +225,8 @@ fn a_dynamic_proxy_is_an_object_of_a_class_of_interfaces() {
 fn a_reset_forgets_the_handles() {
     let stream = read("several-records-and-resets");
     let values = stream.records.iter().filter_map(|record| match record {
-        Record::Value(value) => Some(*value),
-        Record::Block(_) | Record::Reset => None,
+        Record::Content(Content::Value(value)) => Some(*value),
+        Record::Content(Content::Block(_)) | Record::Reset => None,
     });
     let values: Vec<_> = values.collect();
     assert_eq!(values[0], values[1], "referred to before the reset");
@@ -275,7 +275,7 @@ fn values_nested_deeper_than_the_limit_are_refused() {
 #[test]
 fn what_a_writer_says_of_its_classes_is_kept() {
     let stream = read("annotated-classes");
-    let Record::Value(first) = stream.records[0] else {
+    let Record::Content(Content::Value(first)) = stream.records[0] else {
         panic!("an object");
     };
     let class = View::new(&stream.graph, first).class().unwrap();

@@ -8,9 +8,9 @@ use vesta_javaser::{Limits, Problem, Stream};
 static MEMORY: PeakAlloc = PeakAlloc;
 
 const LIMITS: Limits = Limits {
-    max_bytes: 8 << 20,
+    max_bytes: 2 << 20,
     max_depth: 200,
-    max_memory: 8 << 20,
+    max_memory: 2 << 20,
 };
 
 fn class(name: &str, flags: u8) -> Vec<u8> {
@@ -34,7 +34,7 @@ fn array(count: usize) -> Vec<u8> {
 
 /// Streams of valid bytes that grow as much as we know to make them.
 fn bombs() -> Vec<(&'static str, Vec<u8>)> {
-    const MANY: usize = 1 << 20;
+    const MANY: usize = 1 << 18;
     let object = |at| [&[0x73][..], &handle(at)].concat();
     // Each class extends the one before it, by reference: an object of the last has 1000 parts.
     let mut chain = class("C", 2);

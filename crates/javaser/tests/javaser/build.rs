@@ -165,15 +165,16 @@ fn an_update_with_options_and_a_state_is_built() {
         let classes = fixtures::classes(version);
         let mut to = Builder::new(&classes);
         let library = library(version);
-        let none = build::none(&mut to, library).unwrap();
+        // One object, however often it is asked for.
+        let [exit, text, host] = [(); 3].map(|()| build::none(&mut to, library).unwrap());
         let state = "org.apache.spark.deploy.ExecutorState$";
         let state = build::enumeration(&mut to, library, state, 1).unwrap();
         let fields = [
             ("id", captured.int("id")),
-            ("exitStatus", none),
-            ("message", none),
+            ("exitStatus", exit),
+            ("message", text),
             ("state", state),
-            ("workerHost", none),
+            ("workerHost", host),
         ];
         let message = message(&mut to, "ExecutorUpdated", &fields);
         captured.is(&to.finish(message));
@@ -293,6 +294,13 @@ fn what_does_not_fit_a_class_is_refused() {
         error
             .to_string()
             .ends_with(&format!("it was given an object of class {address}"))
+    );
+    let array = build::string_array(&mut to, &[]).unwrap();
+    let error = to.object(address, &[port, ("host", array)]).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .ends_with("it was given an array of class [Ljava.lang.String;")
     );
     let error = to.object("no.such.Class", &[]).unwrap_err();
     assert_eq!(

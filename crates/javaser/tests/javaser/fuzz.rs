@@ -133,12 +133,12 @@ pub fn soup() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// A thousand streams of each sort, or as many as `PROPTEST_CASES` says.
+/// Some hundred streams of each sort, or as many as `PROPTEST_CASES` says.
 fn config() -> ProptestConfig {
     let asked = std::env::var("PROPTEST_CASES").ok();
     let asked = asked.and_then(|cases| cases.parse().ok());
     ProptestConfig {
-        cases: asked.unwrap_or(1000),
+        cases: asked.unwrap_or(500),
         failure_persistence: None,
         ..ProptestConfig::default()
     }

@@ -1,6 +1,6 @@
 //! Streams that somebody made to do harm.
 
-use vesta_javaser::{Graph, Limits, Problem, ReadError, Stream};
+use vesta_javaser::{Graph, Limits, Problem, ReadError, Stream, WriteError};
 
 /// A stream with this body.
 fn stream(body: &[u8]) -> Vec<u8> {
@@ -315,4 +315,44 @@ fn the_greatest_depth_fits_in_three_quarters_of_a_usual_stack() {
 
     let annotated = [0x72, 0, 1, b'C', 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0].repeat(levels);
     in_a_small_stack(&[&annotated[..], &[0x78, 0x70].repeat(levels)].concat());
+}
+
+#[test]
+fn a_part_that_nests_deeper_than_the_whole_did_is_refused_when_it_is_written() {
+    // An array of 300 objects, each of which refers to the one before it: 2 levels seen from the array, 300 from the
+    // last object.
+    const COUNT: u32 = 300;
+    let mut body = [&[0x75][..], &class("[LC;", 0, 2), &[0x70]].concat();
+    body.extend((COUNT as i32).to_be_bytes());
+    let field = [b'L', 0, 1, b'p', 0x74, 0, 3, b'L', b'C', b';'];
+    body.extend([0x73, 0x72, 0, 1, b'C', 0, 0, 0, 0, 0, 0, 0, 1, 2, 0, 1]);
+    body.extend(field);
+    body.extend([0x78, 0x70, 0x70]);
+    // Handles: the array's class 0, the array 1, the class 2, the type's name 3, the first object 4.
+    for at in 1..COUNT {
+        body.extend([&[0x73][..], &handle(2), &handle(3 + at)].concat());
+    }
+    let bytes = stream(&body);
+    let whole = Stream::read(&bytes, &Limits::default()).unwrap();
+    assert!(whole.write(&Limits::default()).unwrap() == bytes);
+    let last = *whole.value().unwrap().items().unwrap().last().unwrap();
+    let mut graph = Graph::new();
+    let part = graph.import(last);
+    let limit = Limits::HARD_DEPTH;
+    let error = Stream::of(graph, part).write(&Limits::default());
+    assert_eq!(error.unwrap_err(), WriteError::TooDeep { limit });
+}
+
+#[test]
+fn a_stream_above_the_length_limit_is_not_written() {
+    let bytes = stream(&[0x74, 0, 2, b'x', b'y']);
+    let read = Stream::read(&bytes, &Limits::default()).unwrap();
+    let limits = |max_bytes| Limits {
+        max_bytes,
+        ..Limits::default()
+    };
+    assert!(read.write(&limits(9)).is_ok());
+    let limit = 8;
+    let error = read.write(&limits(limit)).unwrap_err();
+    assert_eq!(error, WriteError::TooLong { limit });
 }

@@ -231,7 +231,11 @@ fn a_reset_forgets_the_handles() {
     let values: Vec<_> = values.collect();
     assert_eq!(values[0], values[1], "referred to before the reset");
     assert_ne!(values[1], values[2], "written anew after it");
-    assert_eq!(values[3], Value::Null);
+    assert_eq!(
+        values[2], values[3],
+        "referred to by the first handle again"
+    );
+    assert_eq!(values[4], Value::Null);
     let resets = stream
         .records
         .iter()

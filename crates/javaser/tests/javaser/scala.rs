@@ -316,3 +316,43 @@ fn counts_that_do_not_agree_with_the_elements_are_refused() {
         assert!(matches!(error, AccessError::BadData { .. }), "{error}");
     }
 }
+
+#[test]
+fn a_list_without_its_end_is_refused() {
+    for (version, library) in LIBRARIES {
+        let classes = fixtures::classes(version);
+        let mut to = Builder::new(&classes);
+        let text = to.string("x");
+        let list = build::list(&mut to, library, &[text]).unwrap();
+        let view = to.view(list);
+        let class = view.class().unwrap().name();
+        let mut data = view.data().unwrap().to_vec();
+        let factory = view.field("factory").map(View::value);
+        let fields: Vec<_> = factory.iter().map(|value| ("factory", *value)).collect();
+        data.pop();
+        let cut = to.object_with_data(&class, &fields, data).unwrap();
+        let error = scala::seq(to.view(cut)).unwrap_err();
+        let text = error.to_string();
+        assert!(text.ends_with("the mark of the end is missing"), "{text}");
+    }
+}
+
+#[test]
+fn of_an_array_that_is_longer_than_its_collection_the_beginning_counts() {
+    let classes = fixtures::classes("3.5.6");
+    let buffer = "scala.collection.mutable.ArrayBuffer";
+    let mut to = Builder::new(&classes);
+    let text = to.string("x");
+    let array = Elements::References(vec![text, text, Value::Null, Value::Null]);
+    let array = to.array("[Ljava.lang.Object;", array).unwrap();
+    let mut of_size = |size| {
+        let fields = [("array", array), ("size0", Value::Int(size))];
+        to.sparse(buffer, &fields).unwrap()
+    };
+    let [two, five, negative] = [2, 5, -1].map(&mut of_size);
+    assert_eq!(texts(to.view(two)), ["x", "x"]);
+    for wrong in [five, negative] {
+        let error = scala::seq(to.view(wrong)).unwrap_err();
+        assert!(matches!(error, AccessError::BadData { .. }), "{error}");
+    }
+}

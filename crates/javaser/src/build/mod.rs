@@ -1,5 +1,6 @@
 //! Building messages.
 
+mod check;
 mod classes;
 mod error;
 
@@ -8,9 +9,7 @@ pub use error::BuildError;
 
 use std::collections::HashMap;
 
-use crate::graph::{
-    Content, Elements, FieldDesc, FieldType, Flags, Graph, Node, NodeId, Object, Part, Value,
-};
+use crate::graph::{Content, Elements, Flags, Graph, Node, NodeId, Object, Part, Value};
 use crate::import::Importer;
 use crate::mutf8::JavaString;
 use crate::stream::Stream;
@@ -92,7 +91,7 @@ impl<'c> Builder<'c> {
     ) -> Result<Value, BuildError> {
         for content in &data {
             if let Content::Value(value) = content {
-                self.check_known(class, "data", *value)?;
+                self.check_reference(class, "data", *value)?;
             }
         }
         let (object, unset) = self.instance(class, fields, data)?;
@@ -116,11 +115,7 @@ impl<'c> Builder<'c> {
         let id = self.class(class)?;
         if let Elements::References(all) = &elements {
             for value in all {
-                self.check_known(class, "[]", *value)?;
-                if !FieldType::Object.holds(*value) {
-                    let found = self.view(*value).kind();
-                    return Err(wrong_type(class, "[]", "a reference", found));
-                }
+                self.check_reference(class, "[]", *value)?;
             }
         }
         let kind = self.graph.class(id).and_then(|desc| desc.element_type());
@@ -276,61 +271,5 @@ impl<'c> Builder<'c> {
                 Some((part, at)).filter(|_| at < found.fields.len())
             })
             .next()
-    }
-
-    /// Whether a value may be in the field at `at` of `declaring`.
-    fn check(
-        &self,
-        class: &str,
-        declaring: NodeId,
-        at: usize,
-        value: Value,
-    ) -> Result<(), BuildError> {
-        let field = self
-            .graph
-            .class(declaring)
-            .and_then(|desc| desc.fields.get(at));
-        let field = field.expect("the position was found in this class");
-        let name = field.name.to_str_lossy();
-        self.check_known(class, &name, value)?;
-        let type_name = field.type_name.and_then(|id| self.graph.string(id));
-        let is_string = type_name.is_some_and(|name| name.is("Ljava/lang/String;"));
-        let view = self.view(value);
-        let fits = field.kind.holds(value)
-            && match view.node() {
-                None => true,
-                Some(Node::Array { .. }) => !is_string,
-                Some(Node::String(_)) => field.kind != FieldType::Array,
-                Some(_) => field.kind != FieldType::Array && !is_string,
-            };
-        match fits {
-            true => Ok(()),
-            false => Err(wrong_type(class, &name, self.type_of(field), view.kind())),
-        }
-    }
-
-    fn check_known(&self, class: &str, field: &str, value: Value) -> Result<(), BuildError> {
-        let view = self.view(value);
-        match value {
-            Value::Ref(_) if view.node().is_none() => {
-                Err(wrong_type(class, field, "of this message", view.kind()))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn type_of(&self, field: &FieldDesc) -> String {
-        let type_name = field.type_name.and_then(|id| self.graph.string(id));
-        let letter = || char::from(field.kind.letter()).to_string();
-        type_name.map_or_else(letter, |name| name.to_str_lossy().into_owned())
-    }
-}
-
-fn wrong_type(class: &str, field: &str, expected: impl Into<String>, found: String) -> BuildError {
-    BuildError::WrongType {
-        class: class.to_owned(),
-        field: field.to_owned(),
-        expected: expected.into(),
-        found,
     }
 }

@@ -2,6 +2,7 @@
 
 mod class;
 mod error;
+mod number;
 
 pub use class::ClassView;
 pub use error::AccessError;
@@ -201,50 +202,6 @@ impl<'g> View<'g> {
         }
     }
 
-    /// An `int`, or the one in a `java.lang.Integer`.
-    ///
-    /// # Errors
-    /// When this is neither.
-    pub fn int(self) -> Result<i32, AccessError> {
-        match self.unboxed("java.lang.Integer") {
-            Value::Int(value) => Ok(value),
-            _ => Err(self.wrong("an int")),
-        }
-    }
-
-    /// A `long`, or the one in a `java.lang.Long`.
-    ///
-    /// # Errors
-    /// When this is neither.
-    pub fn long(self) -> Result<i64, AccessError> {
-        match self.unboxed("java.lang.Long") {
-            Value::Long(value) => Ok(value),
-            _ => Err(self.wrong("a long")),
-        }
-    }
-
-    /// A `double`, or the one in a `java.lang.Double`.
-    ///
-    /// # Errors
-    /// When this is neither.
-    pub fn double(self) -> Result<f64, AccessError> {
-        match self.unboxed("java.lang.Double") {
-            Value::Double(value) => Ok(value),
-            _ => Err(self.wrong("a double")),
-        }
-    }
-
-    /// A `boolean`, or the one in a `java.lang.Boolean`.
-    ///
-    /// # Errors
-    /// When this is neither.
-    pub fn bool(self) -> Result<bool, AccessError> {
-        match self.unboxed("java.lang.Boolean") {
-            Value::Bool(value) => Ok(value),
-            _ => Err(self.wrong("a boolean")),
-        }
-    }
-
     /// What this is, for people: never what is in it.
     #[must_use]
     pub fn kind(self) -> String {
@@ -277,14 +234,6 @@ impl<'g> View<'g> {
     pub(crate) fn wrong(self, expected: &'static str) -> AccessError {
         let found = self.kind();
         AccessError::WrongKind { expected, found }
-    }
-
-    /// The value in a box of this class, else the value itself.
-    fn unboxed(self, class: &str) -> Value {
-        match self.is_a(class) {
-            true => self.field("value").map_or(self.value, Self::value),
-            false => self.value,
-        }
     }
 
     fn in_part(self, part: &Part, field: &str) -> Option<Self> {

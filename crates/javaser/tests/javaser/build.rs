@@ -2,7 +2,7 @@
 
 use vesta_javaser::graph::{Content, Elements};
 use vesta_javaser::scala::{self, Library, build};
-use vesta_javaser::{BuildError, Builder, ClassSet, Limits, Stream, Value, View};
+use vesta_javaser::{BuildError, Builder, ClassSet, Limits, Stream, Value, View, WriteError};
 
 use crate::fixtures::{self, VERSIONS};
 
@@ -340,9 +340,16 @@ fn a_value_of_another_message_is_refused() {
         .array("[Ljava.lang.Object;", Elements::References(vec![far]))
         .unwrap_err();
     assert!(matches!(error, BuildError::WrongType { .. }), "{error}");
+    let data = vec![Content::Value(Value::Int(1))];
+    let list = "scala.collection.generic.DefaultSerializationProxy";
+    let error = second.object_with_data(list, &[("factory", Value::Null)], data);
+    assert!(matches!(error.unwrap_err(), BuildError::WrongType { .. }));
     // And a stream that was put together by hand is refused when it is written.
     let stream = Stream::of(vesta_javaser::Graph::new(), far);
     assert!(stream.write(&Limits::default()).is_err());
+    let stream = Stream::of(vesta_javaser::Graph::new(), Value::Int(1));
+    let error = stream.write(&Limits::default()).unwrap_err();
+    assert_eq!(error, WriteError::LoosePrimitive);
 }
 
 #[test]

@@ -1,45 +1,14 @@
 //! Writing a stream, as `ObjectOutputStream` does: a node is written where it is met first, and referred to after.
 
+mod error;
+
+pub use error::WriteError;
+
 use crate::graph::{Content, Elements, FieldDesc, Graph, Node, NodeId, Value};
 use crate::limits::Limits;
 use crate::mutf8::JavaString;
 use crate::stream::{Record, Stream};
 use crate::tags;
-
-/// Why a graph can't be written.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum WriteError {
-    /// Values nest too deep from where writing began, though they may not have from where they were read.
-    #[error("values lie within each other more than {limit} deep, seen from what is written")]
-    TooDeep {
-        /// The limit.
-        limit: usize,
-    },
-    /// The stream would be too long.
-    #[error("the stream would be longer than {limit} bytes")]
-    TooLong {
-        /// The limit.
-        limit: usize,
-    },
-    /// A name or list has a length for which its field has no room.
-    #[error("{what} of {length} bytes or items; there is room for {room}")]
-    NoRoom {
-        /// What is too long.
-        what: &'static str,
-        /// Its length.
-        length: usize,
-        /// The most that fits.
-        room: usize,
-    },
-    /// A value names a node of another graph.
-    #[error("a value refers to node {node}, which is not in this graph or not {expected}")]
-    ForeignNode {
-        /// The node's number.
-        node: usize,
-        /// What must be there.
-        expected: &'static str,
-    },
-}
 
 /// Writes all records.
 pub(crate) fn write(stream: &Stream, limits: &Limits) -> Result<Vec<u8>, WriteError> {
@@ -211,7 +180,15 @@ impl<'g> Writer<'g> {
     fn content(&mut self, content: &Content) -> Result<(), WriteError> {
         match content {
             Content::Block(bytes) => self.block(bytes),
-            Content::Value(value) => self.value(*value),
+            Content::Value(value) => self.reference(*value),
+        }
+    }
+
+    /// A value where the format has room for objects only.
+    fn reference(&mut self, value: Value) -> Result<(), WriteError> {
+        match value {
+            Value::Null | Value::Ref(_) => self.value(value),
+            _ => Err(WriteError::LoosePrimitive),
         }
     }
 
@@ -254,7 +231,7 @@ impl<'g> Writer<'g> {
                 .extend(all.iter().flat_map(|item| item.to_be_bytes())),
             Elements::References(all) => {
                 for value in all {
-                    self.value(*value)?;
+                    self.reference(*value)?;
                 }
             }
         }

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use chaos::record::{Judgement, NetMode, RunDir, write_json};
+use chaos::record::{Judgement, NetMode, RunDir};
 use chaos::site::private;
 use chaos::work;
-use chaos::{check, run};
+use chaos::{report, run};
 use clap::{Parser, Subcommand};
 
 /// The run is not as it must be.
@@ -81,24 +81,9 @@ async fn run_by_seed(arguments: &run::Arguments) -> Result<ExitCode> {
 
 /// Judges a run by its directory, writes what it came to there, and tells it.
 fn judge(dir: &RunDir) -> Result<Judgement> {
-    let verdict = check::judge(dir)?;
-    write_json(&dir.verdict(), &verdict)?;
-    for result in &verdict.checks {
-        if result.judgement == Judgement::Valid {
-            continue;
-        }
-        println!(
-            "{}: {} ({})",
-            result.judgement, result.check, result.demands
-        );
-        for finding in &result.findings {
-            println!("  {}", finding.what);
-            for line in &finding.lines {
-                println!("    {line}");
-            }
-        }
-    }
-    println!("{}: {}", dir.path().display(), verdict.judgement);
+    let verdict = report::conclude(dir)?;
+    print!("{}", std::fs::read_to_string(dir.report_text())?);
+    println!("{}", dir.report_text().display());
     Ok(verdict.judgement)
 }
 

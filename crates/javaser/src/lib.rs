@@ -10,6 +10,26 @@
 //! - [`Builder`]: new messages from the classes of a [`ClassSet`].
 //! - [`scala`]: options, sequences and maps, as Scala 2.12 and 2.13 write them.
 //!
+//! ```
+//! use vesta_javaser::{Builder, ClassSet, Limits, Stream, Value, View};
+//!
+//! // What a JVM writes for `Boolean.TRUE`.
+//! let bytes = b"\xAC\xED\0\x05sr\0\x11java.lang.Boolean\xCD r\x80\xD5\x9C\xFA\xEE\x02\0\x01Z\0\x05valuexp\x01";
+//! let limits = Limits::default();
+//! let stream = Stream::read(bytes, &limits)?;
+//! let yes = stream.value()?;
+//! assert!(yes.is_a("java.lang.Boolean") && yes.get("value", View::bool)?);
+//!
+//! // Another value of the classes that were in it.
+//! let mut classes = ClassSet::new();
+//! classes.learn_all(&stream.graph);
+//! let mut builder = Builder::new(&classes);
+//! let no = builder.object("java.lang.Boolean", &[("value", Value::Bool(false))])?;
+//! let written = builder.finish(no).write(&limits)?;
+//! assert_eq!(written[..written.len() - 1], bytes[..bytes.len() - 1]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! Nothing here does IO, and nothing that a peer sends makes it panic or exceed its [`Limits`].
 //!
 //! # The format

@@ -35,7 +35,7 @@ impl Builder<'_> {
         }
     }
 
-    /// Whether a value is of this message. (Of two messages' nodes only the number is compared.)
+    /// Whether a value is of this message.
     fn check_known(&self, class: &str, field: &str, value: Value) -> Result<(), BuildError> {
         let view = self.view(value);
         match value {

@@ -17,12 +17,14 @@ pub use value::{NodeId, Value};
 
 pub(crate) use class::ClassKey;
 pub(crate) use index::Index;
+pub(crate) use value::Brand;
 
 use crate::mutf8::JavaString;
 
 /// The nodes of one or more streams.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Graph {
+    brand: Brand,
     nodes: Vec<Node>,
     pub(crate) index: Index,
 }
@@ -31,7 +33,16 @@ impl Graph {
     /// A graph with nothing in it.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self::of(Brand::new(), Vec::new())
+    }
+
+    /// The nodes to which ids of this brand were given out.
+    pub(crate) fn of(brand: Brand, nodes: Vec<Node>) -> Self {
+        Self {
+            brand,
+            nodes,
+            index: Index::default(),
+        }
     }
 
     /// How many nodes there are.
@@ -46,10 +57,10 @@ impl Graph {
         self.nodes.is_empty()
     }
 
-    /// The node of an id; `None` when the id is of another, larger graph.
+    /// The node of an id; `None` when the id is of another graph.
     #[must_use]
     pub fn node(&self, id: NodeId) -> Option<&Node> {
-        self.nodes.get(id.index())
+        self.nodes.get(id.index_in(self.brand)?)
     }
 
     /// All nodes, in the order in which they were added. That of a graph just read is the order of the stream.
@@ -57,7 +68,7 @@ impl Graph {
         self.nodes
             .iter()
             .enumerate()
-            .map(|(at, node)| (NodeId::new(at), node))
+            .map(|(at, node)| (NodeId::new(self.brand, at), node))
     }
 
     /// The descriptor behind an id of the `class` of a node, which is always one.
@@ -93,13 +104,13 @@ impl Graph {
     }
 
     pub(crate) fn push(&mut self, node: Node) -> NodeId {
-        let id = NodeId::new(self.nodes.len());
+        let id = NodeId::new(self.brand, self.nodes.len());
         self.nodes.push(node);
         id
     }
 
     pub(crate) fn node_mut(&mut self, id: NodeId) -> Option<&mut Node> {
-        self.nodes.get_mut(id.index())
+        self.nodes.get_mut(id.index_in(self.brand)?)
     }
 
     /// The classes and type names that new nodes may share, brought up to date.
@@ -108,5 +119,11 @@ impl Graph {
         index.catch_up(self);
         self.index = index;
         &mut self.index
+    }
+}
+
+impl Default for Graph {
+    fn default() -> Self {
+        Self::new()
     }
 }

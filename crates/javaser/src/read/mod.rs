@@ -15,7 +15,7 @@ pub(crate) use error::shown;
 
 use std::mem::size_of;
 
-use crate::graph::{Content, Graph, Node, NodeId, Value};
+use crate::graph::{Brand, Content, Graph, Node, NodeId, Value};
 use crate::limits::Limits;
 use crate::mutf8::JavaString;
 use crate::stream::{Record, Stream};
@@ -34,6 +34,7 @@ pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Stream, ReadError> {
     }
     let mut reader = Reader {
         input: Cursor::new(bytes),
+        brand: Brand::new(),
         nodes: Vec::new(),
         first: 0,
         depth: 0,
@@ -44,15 +45,13 @@ pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Stream, ReadError> {
     let records = reader.records()?;
     let nodes = reader.nodes.into_iter();
     let nodes = nodes.map(|node| node.expect("each node is complete once its bytes are read"));
-    let mut graph = Graph::new();
-    nodes.for_each(|node| {
-        graph.push(node);
-    });
+    let graph = Graph::of(reader.brand, nodes.collect());
     Ok(Stream { graph, records })
 }
 
 struct Reader<'a> {
     input: Cursor<'a>,
+    brand: Brand,
     /// `None` while the bytes of a node are being read: it may be referred to already.
     nodes: Vec<Option<Node>>,
     /// The node of the first handle; a reset moves it.
@@ -170,7 +169,7 @@ impl Reader<'_> {
         let known = self.nodes.len() - self.first;
         let index = handle.checked_sub(tags::BASE_HANDLE).map(|at| at as usize);
         match index {
-            Some(index) if index < known => Ok(NodeId::new(self.first + index)),
+            Some(index) if index < known => Ok(NodeId::new(self.brand, self.first + index)),
             _ => Err(Problem::UnknownHandle { handle, known }.at(at)),
         }
     }
@@ -232,7 +231,7 @@ impl Reader<'_> {
     /// Gives out the next handle.
     fn begin(&mut self) -> Result<NodeId, ReadError> {
         self.charge(size_of::<Option<Node>>())?;
-        let id = NodeId::new(self.nodes.len());
+        let id = NodeId::new(self.brand, self.nodes.len());
         self.nodes.push(None);
         Ok(id)
     }

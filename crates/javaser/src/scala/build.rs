@@ -155,7 +155,11 @@ fn small_map(
     to.object(&class, &fields)
 }
 
-fn hash_map(
+/// A `HashMap` of any size.
+///
+/// # Errors
+/// As [`map`].
+pub fn hash_map(
     to: &mut Builder<'_>,
     library: Library,
     entries: &[(Value, Value)],

@@ -26,7 +26,7 @@ pub enum WriteError {
         room: usize,
     },
     /// A value names a node of another graph.
-    #[error("a value refers to node {node}, which is not in this graph or not {expected}")]
+    #[error("a value refers to node {node}, which is of another graph or not {expected}")]
     ForeignNode {
         /// The node's number.
         node: usize,

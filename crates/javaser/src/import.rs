@@ -40,7 +40,7 @@ impl<'s, 't> Importer<'s, 't> {
         }
     }
 
-    /// The copy of a value. A reference that `source` does not know becomes null.
+    /// The copy of a value. A reference that `source` does not know stays as it is, and can't be written.
     pub fn value(&mut self, value: Value) -> Value {
         let copy = self.place(value);
         // A list of what is to be done, and not a recursion: cycles may make it as deep as the graph is large.
@@ -65,7 +65,7 @@ impl<'s, 't> Importer<'s, 't> {
             return value;
         };
         let Some(node) = self.source.node(id) else {
-            return Value::Null;
+            return value;
         };
         if let Some(known) = self.taken.get(&id) {
             return Value::Ref(*known);

@@ -1,7 +1,7 @@
 //! Taking a part of one stream into another.
 
 use vesta_javaser::graph::{Content, Node};
-use vesta_javaser::{ClassView, Graph, Record, Stream, Value};
+use vesta_javaser::{ClassView, Graph, Limits, Record, Stream, Value, WriteError};
 
 use crate::fixtures::{self, VERSIONS};
 
@@ -145,4 +145,15 @@ fn a_descriptor_can_be_taken_on_its_own() {
         descriptors(&stream.graph, "org.apache.spark.rpc.RpcAddress"),
         0
     );
+}
+
+#[test]
+fn a_value_that_is_not_of_its_graph_is_not_taken_for_another() {
+    let [first, second] = ["Heartbeat", "RegisterWorker"]
+        .map(|name| fixtures::read(&fixtures::named("4.0.1", name).stream));
+    let foreign = second.value().unwrap().value();
+    let mut graph = Graph::new();
+    let copy = graph.import(first.value().unwrap().at(foreign));
+    let error = Stream::of(graph, copy).write(&Limits::default());
+    assert!(matches!(error.unwrap_err(), WriteError::ForeignNode { .. }));
 }

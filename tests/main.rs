@@ -20,7 +20,6 @@ mod ports;
 mod proxy;
 mod restore;
 mod scheduling;
-#[path = "../chaos/seven_scenarios.rs"]
 mod seven_scenarios;
 mod submission;
 mod support;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use chaos::record::{Judgement, NetMode, RunDir};
+use chaos::scenario::command as scenarios;
 use chaos::site::private;
 use chaos::work;
 use chaos::{report, run};
@@ -36,6 +37,10 @@ enum Command {
         /// The run's directory
         dir: PathBuf,
     },
+    /// Show every scenario: what happens in it, what it is about, how long it takes
+    List,
+    /// Play a scenario, or a set of them: exit code 0 if valid, 5 if not, 3 if nothing was found out
+    Scenario(scenarios::Args),
     /// The programs that the load has run
     #[command(subcommand, hide = true)]
     Work(work::Args),
@@ -54,6 +59,11 @@ fn main() -> ExitCode {
         Command::Work(arguments) => work::run(&arguments).map(ExitCode::from),
         Command::Run(arguments) => run_by_seed(&arguments),
         Command::Check { dir } => judge(&RunDir::at(dir)).map(|it| code_of(it, &[])),
+        Command::List => {
+            scenarios::list();
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Scenario(arguments) => play(&arguments),
     };
     done.unwrap_or_else(|error| {
         eprintln!("chaos: {error:#}");
@@ -95,4 +105,13 @@ fn code_of(judgement: Judgement, findings: &[String]) -> ExitCode {
         Judgement::Unknown => UNKNOWN,
         Judgement::Valid => 0,
     })
+}
+
+#[tokio::main]
+async fn play(arguments: &scenarios::Args) -> Result<ExitCode> {
+    let asked = private::asked_to_end()?;
+    tokio::select! {
+        done = scenarios::play(arguments) => done,
+        how = asked => anyhow::bail!("{how}: the scenario was ended"),
+    }
 }

@@ -25,6 +25,7 @@ use crate::record::{NetMode, RunDir};
 use disk::Disk;
 use net::Net;
 
+pub(crate) use start::Surroundings;
 pub use start::{Wanted, faketime};
 
 /// A started cluster with all that can be done to its surroundings.

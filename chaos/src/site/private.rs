@@ -68,6 +68,20 @@ pub fn probe() -> Result<()> {
 /// # Errors
 /// When it can't be started.
 pub async fn enter(variable: &str, value: &Path) -> Result<ExitCode> {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let code = run_inside(&arguments, Some((variable, value))).await?;
+    Ok(ExitCode::from(code))
+}
+
+/// Runs this program with these arguments in namespaces of its own, and returns its exit code.
+///
+/// # Errors
+/// When it can't be started.
+pub async fn enter_as(arguments: &[OsString]) -> Result<u8> {
+    run_inside(arguments, None).await
+}
+
+async fn run_inside(arguments: &[OsString], told: Option<(&str, &Path)>) -> Result<u8> {
     let own = std::env::current_exe()?;
     let asked = interrupted()?;
     let mut child = Command::new("unshare")
@@ -75,8 +89,8 @@ pub async fn enter(variable: &str, value: &Path) -> Result<ExitCode> {
         .arg("--")
         .arg(own)
         .arg(FIRST)
-        .args(std::env::args_os().skip(1))
-        .env(variable, value)
+        .args(arguments)
+        .envs(told)
         .stdin(Stdio::piped())
         // A terminal's Ctrl-C is for the outer process, which ends the run in order.
         .process_group(0)
@@ -94,7 +108,7 @@ pub async fn enter(variable: &str, value: &Path) -> Result<ExitCode> {
         }
     };
     let code = status.code().and_then(|code| u8::try_from(code).ok());
-    Ok(ExitCode::from(code.unwrap_or(5)))
+    Ok(code.unwrap_or(5))
 }
 
 /// The first process in there: starts the run proper with these arguments, takes in orphans, and ends with

@@ -63,29 +63,7 @@ impl Site {
         let dir = &wanted.dir;
         let failpoints = dir.path().join("failpoints");
         std::fs::create_dir_all(&failpoints)?;
-        let mut net = match wanted.mode {
-            NetMode::Namespaces => Some(Net::new()?),
-            NetMode::Loopback => None,
-        };
-        let mut places = BTreeMap::new();
-        let mut relays = Vec::new();
-        for number in 1..=wanted.masters {
-            let name = format!("master-{number}");
-            let (place, pair) = master(net.as_mut(), &name, number).await?;
-            places.insert(name, place);
-            relays.push(pair);
-        }
-        for number in 1..=wanted.workers {
-            if let Some(net) = &mut net {
-                let name = format!("worker-{number}");
-                let place = Place {
-                    host: net.add_worker(u8::try_from(number)?)?,
-                    prefix: Net::prefix(&name),
-                    advertised: None,
-                };
-                places.insert(name, place);
-            }
-        }
+        let surroundings = Surroundings::new(wanted.mode, wanted.masters, wanted.workers).await?;
         let mut disks = BTreeMap::new();
         if wanted.disks {
             for at in 0..wanted.masters {
@@ -94,16 +72,8 @@ impl Site {
                 disks.insert(at, disk);
             }
         }
-        let mut cluster = Cluster::prepare(options(wanted, places))?;
-        for (master, pair) in cluster.masters.iter().zip(&relays) {
-            let [clients, masters] = pair;
-            clients.lead_to(master.address());
-            let at = master.number() - 1;
-            let raft = cluster
-                .raft_address(at)
-                .context("a master has a port for Raft")?;
-            masters.lead_to(raft.parse()?);
-        }
+        let mut cluster = Cluster::prepare(options(wanted, surroundings.places.clone()))?;
+        surroundings.lead_to(&cluster)?;
         let wall = wanted.clocks.then(|| dir.path().join("clocks"));
         for node in cluster.masters.iter_mut().chain(&mut cluster.workers) {
             let file = failpoints.join(node.name());
@@ -126,6 +96,7 @@ impl Site {
             node.start()?;
         }
         cluster.ready(START).await?;
+        let Surroundings { net, relays, .. } = surroundings;
         Ok(Site {
             net,
             relays,
@@ -151,6 +122,68 @@ impl Site {
             disk.unpack()?;
         }
         Ok(left)
+    }
+}
+
+/// Where the processes of a cluster will be.
+#[derive(Debug)]
+pub(crate) struct Surroundings {
+    /// The links between them; `None` on loopback.
+    pub(crate) net: Option<Net>,
+    /// Before each master: its relays for clients and for masters.
+    pub(crate) relays: Vec<[Relay; 2]>,
+    /// The place of each node, by name.
+    pub(crate) places: BTreeMap<String, Place>,
+}
+
+impl Surroundings {
+    /// Makes them for so many masters and workers.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(crate) async fn new(mode: NetMode, masters: usize, workers: usize) -> Result<Surroundings> {
+        let mut net = match mode {
+            NetMode::Namespaces => Some(Net::new()?),
+            NetMode::Loopback => None,
+        };
+        let mut places = BTreeMap::new();
+        let mut relays = Vec::new();
+        for number in 1..=masters {
+            let name = format!("master-{number}");
+            let (place, pair) = master(net.as_mut(), &name, number).await?;
+            places.insert(name, place);
+            relays.push(pair);
+        }
+        for number in 1..=workers {
+            if let Some(net) = &mut net {
+                let name = format!("worker-{number}");
+                let place = Place {
+                    host: net.add_worker(u8::try_from(number)?)?,
+                    prefix: Net::prefix(&name),
+                    advertised: None,
+                };
+                places.insert(name, place);
+            }
+        }
+        Ok(Surroundings {
+            net,
+            relays,
+            places,
+        })
+    }
+
+    /// Lets the relays lead to the masters of `cluster`, which was prepared with these places.
+    ///
+    /// # Errors
+    /// When a master has no address for Raft.
+    pub(crate) fn lead_to(&self, cluster: &Cluster) -> Result<()> {
+        for (master, [clients, masters]) in cluster.masters.iter().zip(&self.relays) {
+            clients.lead_to(master.address());
+            let raft = cluster.raft_address(master.number() - 1);
+            let raft = raft.context("a master has a port for Raft")?;
+            masters.lead_to(raft.parse()?);
+        }
+        Ok(())
     }
 }
 

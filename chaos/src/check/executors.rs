@@ -3,15 +3,17 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use vesta_types::SubmissionKey;
+use vesta_types::{DriverId, SubmissionKey};
 
 use super::collector::Collector;
-use super::kills::kills;
 use super::{Execution, Run};
-use crate::record::{CheckResult, Moment, Phase};
+use crate::record::{CheckResult, Moment, Op, Phase};
 
-/// How long before the end of its executors the end of an application's driver may be.
+/// How long before the end of its executors the end of an application's driver may be: they are told late.
 const AFTER: Duration = Duration::from_secs(30);
+
+/// How long after the end of its executors its driver may be seen: all are told to end at one time.
+const BEFORE: Duration = Duration::from_secs(3);
 
 /// An executor ends only with its application, or because its worker was touched.
 pub(super) fn check(run: &Run) -> CheckResult {
@@ -25,7 +27,7 @@ pub(super) fn check(run: &Run) -> CheckResult {
     for one in &run.executions {
         if let (Some(driver), Some(key)) = (one.driver(), one.key) {
             drivers.entry(key).or_default().push(one);
-            if let Some((_, at)) = kills.get(driver) {
+            if let Some(at) = kills.get(driver) {
                 killed.entry(key).or_insert(*at);
             }
         }
@@ -44,11 +46,10 @@ pub(super) fn check(run: &Run) -> CheckResult {
         }
         let Some(key) = executor.key else { continue };
         let of = drivers.get(&key).map_or(&[][..], |it| &it[..]);
-        let is_killed = killed.get(&key).is_some_and(|at| *at < end.plus(AFTER));
-        // An end of a run of its driver, or a kill that was never acknowledged, shows in the ledger.
-        let driver_ended = of
-            .iter()
-            .any(|it| it.last < end.plus(AFTER) && it.last.plus(AFTER) > end);
+        let is_killed = killed.get(&key).is_some_and(|at| *at < end);
+        // The end of a run of its driver shows in the ledger.
+        let ended = |it: &&&Execution| it.last < end.plus(BEFORE) && it.last.plus(AFTER) > end;
+        let driver_ended = of.iter().any(|it| ended(&it));
         if is_killed || driver_ended || worker_touched(run, end) {
             continue;
         }
@@ -65,6 +66,17 @@ pub(super) fn check(run: &Run) -> CheckResult {
         );
     }
     found.done()
+}
+
+/// When each driver was first asked to be killed, whether it was answered or not.
+fn kills(run: &Run) -> HashMap<&DriverId, Moment> {
+    let mut kills = HashMap::new();
+    for call in run.calls.iter().filter(|call| !call.failed()) {
+        if let Op::Kill { driver, .. } = &call.op {
+            kills.entry(driver).or_insert(call.invoked);
+        }
+    }
+    kills
 }
 
 /// Whether a fault of a worker may be why something ended then: it went on, or its verdict was still to come.
@@ -100,6 +112,12 @@ mod tests {
     #[test]
     fn an_executor_that_ends_at_a_fail_over_is_found() {
         let run = application(200.0, 100.0).fault(1, 99.0, 105.0, "master-1");
+        invalid(check(&run), "no worker was touched");
+    }
+
+    #[test]
+    fn an_executor_that_ends_long_before_its_driver_is_killed_is_found() {
+        let run = application(200.0, 100.0).killed(110.0, 1);
         invalid(check(&run), "no worker was touched");
     }
 

@@ -17,7 +17,15 @@ pub(super) fn of(run: &Run) -> Figures {
     let starts: Vec<Moment> = run.executions.iter().filter_map(|it| it.started).collect();
     let leaders: Vec<&Fault> = run.faults.iter().filter(|it| it.hits_leader()).collect();
     let millis = |time: Duration| time.as_secs_f64() * 1e3;
-    let write_gaps = leaders.iter().filter_map(|it| write_gap(run, it, &writes));
+    let mut write_gaps_ms: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for fault in &leaders {
+        if let Some(gap) = write_gap(run, fault, &writes) {
+            write_gaps_ms
+                .entry(fault.name.clone())
+                .or_default()
+                .push(millis(gap));
+        }
+    }
     let start_gaps = leaders.iter().filter_map(|fault| {
         let next = starts.partition_point(|at| *at <= fault.began);
         Some(starts.get(next)?.since(fault.began))
@@ -25,13 +33,14 @@ pub(super) fn of(run: &Run) -> Figures {
     let mut coverage: BTreeMap<String, BTreeMap<String, u32>> = BTreeMap::new();
     for fault in run.faults.iter().filter(|it| it.seen.is_some()) {
         let phases = coverage.entry(fault.name.clone()).or_default();
+        *phases.entry("all".to_owned()).or_default() += 1;
         for phase in &fault.phases {
             *phases.entry(phase.to_string()).or_default() += 1;
         }
     }
     Figures {
         numbers: numbers(run),
-        write_gaps_ms: write_gaps.map(millis).collect(),
+        write_gaps_ms,
         start_gaps_ms: start_gaps.map(millis).collect(),
         keep_overlaps_ms: keep_overlaps(run).into_iter().map(millis).collect(),
         coverage,
@@ -127,11 +136,9 @@ mod tests {
         }
         let run = run.ran(1, 1, 5, 9.0, 20.0).ran(2, 1, 6, 10.8, 20.0);
         let figures = of(&run);
-        assert_eq!(figures.write_gaps_ms.len(), 1);
-        assert!(
-            (figures.write_gaps_ms[0] - 1_250.0).abs() < 1.0,
-            "{figures:?}"
-        );
+        let gaps = &figures.write_gaps_ms["kill-leader"];
+        assert_eq!(gaps.len(), 1);
+        assert!((gaps[0] - 1_250.0).abs() < 1.0, "{figures:?}");
         assert!(
             (figures.start_gaps_ms[0] - 800.0).abs() < 1.0,
             "{figures:?}"

@@ -10,8 +10,11 @@ use crate::record::{CheckResult, Moment, NodeSample, Phase};
 /// In less time than this nothing can be told from growth that comes to an end.
 const SHORTEST: Duration = Duration::from_secs(600);
 
+/// What is looked at of a sample.
+type Value = fn(&NodeSample) -> u64;
+
 /// What may grow, by how much of itself, and beyond that, from the second to the last third of a run.
-const BOUNDS: [(&str, fn(&NodeSample) -> u64, f64, u64); 4] = [
+const BOUNDS: [(&str, Value, f64, u64); 4] = [
     // The keys and the history of a day's writes fill up over a run: some hundred bytes for each.
     (
         "resident memory in bytes",

@@ -34,7 +34,7 @@ pub(super) fn begin(planned: &Planned, ground: &mut Ground<'_>) -> Result<Option
         Kind::PowerCutAll => ground.busy.is_empty().then(|| master(0)),
         Kind::DiskFull => ground.leader(),
         // The leader one time in two: there it matters most.
-        _ if planned.amount % 2 == 0 => ground.leader(),
+        _ if planned.amount.is_multiple_of(2) => ground.leader(),
         _ => ground.any_master(whom),
     };
     let Some(target) = target else {

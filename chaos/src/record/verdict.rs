@@ -74,12 +74,13 @@ pub struct Finding {
 pub struct Figures {
     /// Single numbers.
     pub numbers: BTreeMap<String, f64>,
-    /// Unavailability for writes of each fault that hit a leader: milliseconds, as the probe saw it.
-    pub write_gaps_ms: Vec<f64>,
+    /// Unavailability for writes of each fault that hit a leader, by its name: milliseconds, as the probe saw
+    /// it.
+    pub write_gaps_ms: BTreeMap<String, Vec<f64>>,
     /// From each fault that hit a leader to the next start of a process, milliseconds.
     pub start_gaps_ms: Vec<f64>,
     /// Overlap of two copies of a `keep` driver, milliseconds each.
     pub keep_overlaps_ms: Vec<f64>,
-    /// How often each fault hit each phase: fault, then letter.
+    /// How often each fault hit each phase: fault, then letter, or `all`.
     pub coverage: BTreeMap<String, BTreeMap<String, u32>>,
 }

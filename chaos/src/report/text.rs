@@ -86,11 +86,9 @@ fn figures(text: &mut String, verdict: &Verdict) -> std::fmt::Result {
     for (name, value) in &figures.numbers {
         writeln!(text, "  {name:44} {value:>12.0}")?;
     }
+    let gaps: Vec<f64> = figures.write_gaps_ms.values().flatten().copied().collect();
     for (name, values) in [
-        (
-            "no write answered, at faults of a leader",
-            &figures.write_gaps_ms,
-        ),
+        ("no write answered, at faults of a leader", &gaps),
         (
             "until the next process starts, likewise",
             &figures.start_gaps_ms,
@@ -101,6 +99,12 @@ fn figures(text: &mut String, verdict: &Verdict) -> std::fmt::Result {
         ),
     ] {
         writeln!(text, "  {name:44} {}", distribution(values))?;
+    }
+    if !figures.write_gaps_ms.is_empty() {
+        writeln!(text, "\n  no write answered, by fault of a leader")?;
+    }
+    for (fault, values) in &figures.write_gaps_ms {
+        writeln!(text, "    {fault:42} {}", distribution(values))?;
     }
     Ok(())
 }
@@ -131,13 +135,14 @@ fn coverage(
         return Ok(());
     }
     let width = coverage.keys().map(String::len).max().unwrap_or(0).max(5);
-    write!(text, "\n  {:width$}", "fault")?;
+    write!(text, "\n  {:width$}{:>5}", "fault", "all")?;
     for letter in Letter::ALL {
         write!(text, "{:>5}", letter.to_string())?;
     }
     writeln!(text)?;
     for (fault, phases) in coverage {
-        write!(text, "  {fault:width$}")?;
+        let all = phases.get("all").copied().unwrap_or(0);
+        write!(text, "  {fault:width$}{all:>5}")?;
         for letter in Letter::ALL {
             match phases.get(&letter.to_string()) {
                 Some(count) => write!(text, "{count:>5}")?,

@@ -95,7 +95,8 @@ impl Plot {
             options.commit
         );
         self.svg.text((LEFT, 28.0), 14, "start", INK, &words);
-        let gaps = distribution(&verdict.figures.write_gaps_ms);
+        let gaps = verdict.figures.write_gaps_ms.values().flatten();
+        let gaps = distribution(&gaps.copied().collect::<Vec<f64>>());
         let starts = distribution(&verdict.figures.start_gaps_ms);
         let words = format!(
             "faults of a leader: no write answered for {gaps}; next process started after {starts}"

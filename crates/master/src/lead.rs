@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 use vesta_consensus::{Role, Status};
-use vesta_core::{Answer, Command, Reply};
+use vesta_core::{Command, Reply};
 use vesta_proto::worker::to_worker;
 use vesta_proto::{application, worker};
 use vesta_types::limits::PROPOSALS_MAX;
@@ -18,6 +18,7 @@ use vesta_types::limits::PROPOSALS_MAX;
 use crate::context::{Context, Shown};
 use crate::failpoints;
 use crate::leader::{Input, Leader, Now, Output, Ticket};
+use crate::standing::{Standing, Step};
 use crate::time::Base;
 
 /// How often deadlines are looked at when nothing else happens.
@@ -35,18 +36,6 @@ enum Done {
         term: u64,
         ticket: Ticket,
         reply: Option<Reply>,
-    },
-}
-
-enum Standing {
-    Standby,
-    /// `LeaderStarted` of this term is under way.
-    Claiming {
-        term: u64,
-    },
-    Leading {
-        term: u64,
-        leader: Box<Leader>,
     },
 }
 
@@ -84,7 +73,7 @@ pub async fn run(context: Arc<Context>, mut events: mpsc::Receiver<Input>) {
     let mut lead = Lead {
         context,
         base: Base::new(),
-        standing: Standing::Standby,
+        standing: Standing::default(),
         done,
         led_last: None,
         announced: None,
@@ -120,29 +109,24 @@ impl Lead {
     /// Follows Raft's role: begins to claim, or drops the leadership.
     fn follow(&mut self, status: &Status) {
         let leads = status.role == Role::Leader;
-        let term = match &self.standing {
-            Standing::Standby => None,
-            Standing::Claiming { term } | Standing::Leading { term, .. } => Some(*term),
-        };
-        if term.is_some_and(|term| !leads || term != status.term) {
-            tracing::info!(?term, "this master leads no longer");
-            self.revoke();
-        }
-        if leads && matches!(self.standing, Standing::Standby) {
-            self.claim(status.term);
+        loop {
+            match self.standing.follow(leads, status.term) {
+                Step::Revoked => self.revoke(),
+                Step::Claim(term) => return self.claim(term),
+                Step::Nothing | Step::Opened => return,
+            }
         }
     }
 
     /// Mirror of [`Lead::establish`].
     fn revoke(&mut self) {
+        tracing::info!("this master leads no longer");
         self.led_last = Some(Instant::now());
-        self.standing = Standing::Standby;
         self.glanced = None;
         self.show(Shown::default());
     }
 
-    /// Proposes `LeaderStarted`. It is repeated for as long as Raft says Leader: a leader that does
-    /// nothing would be stuck for good (hashicorp/consul #3545).
+    /// Proposes `LeaderStarted`.
     fn claim(&mut self, term: u64) {
         let Some(cluster) = self.context.cluster() else {
             return;
@@ -151,7 +135,7 @@ impl Lead {
             term,
             "elected: the leadership begins with an entry of its own"
         );
-        self.standing = Standing::Claiming { term };
+        self.standing.claiming(term);
         // Its own leadership counts as one that it heard.
         let heard = self.context.node.leader_heard().max(self.led_last);
         let leaderless = heard.map_or(Duration::ZERO, |heard| heard.elapsed());
@@ -177,23 +161,10 @@ impl Lead {
         });
     }
 
-    /// Opens for business: everything that exists is told.
-    fn establish(&mut self, status: &Status, term: u64) {
+    /// Open for business: everything that exists is told.
+    fn establish(&mut self, status: &Status) {
         let context = Arc::clone(&self.context);
-        let Some(cluster) = context.cluster() else {
-            return;
-        };
-        let leader = {
-            let state = context.shared.state();
-            tracing::info!(term, epoch = %state.epoch, recovered = state.recovered, "this master leads");
-            let (timing, policy) = (context.config.timing.clone(), context.config.policy.clone());
-            Leader::open(cluster, timing, policy, self.now(status), &state)
-        };
         context.meters.leaderships.inc();
-        self.standing = Standing::Leading {
-            term,
-            leader: Box::new(leader),
-        };
         for (session, description) in context.sessions.workers() {
             self.feed(status, Input::WorkerOpened(session, description));
         }
@@ -210,9 +181,9 @@ impl Lead {
                 ticket,
                 reply,
             }) => {
-                if matches!(&self.standing, Standing::Leading { term: own, .. } if *own == term) {
-                    self.feed(status, Input::Proposed(ticket, reply));
-                }
+                let now = self.now(status);
+                let state = self.context.shared.state();
+                self.standing.proposed(term, ticket, reply, now, &state);
             }
             None => {}
         }
@@ -222,48 +193,53 @@ impl Lead {
     }
 
     fn started(&mut self, status: &Status, term: u64, reply: Option<Reply>) {
-        if !matches!(self.standing, Standing::Claiming { term: own } if own == term) {
-            return;
+        if let Some(Err(rejection)) = &reply {
+            tracing::error!(%rejection, "the first entry of a leadership was refused");
         }
-        match reply {
-            // The state may have moved on to a later leader's epoch while the answer was under way.
-            Some(Ok(Answer::LeaderStarted { epoch }))
-                if self.context.shared.state().epoch == epoch =>
-            {
-                self.establish(status, term);
-            }
-            Some(Err(rejection)) => {
-                tracing::error!(%rejection, "the first entry of a leadership was refused");
-                self.claim(term);
-            }
-            _ => self.claim(term),
+        let context = Arc::clone(&self.context);
+        let Some(cluster) = context.cluster() else {
+            return;
+        };
+        let now = self.now(status);
+        let step = {
+            let state = context.shared.state();
+            let config = &context.config;
+            self.standing.started(term, reply.as_ref(), &state, || {
+                tracing::info!(term, epoch = %state.epoch, recovered = state.recovered, "this master leads");
+                let (timing, policy) = (config.timing.clone(), config.policy.clone());
+                Leader::open(cluster, timing, policy, now, &state)
+            })
+        };
+        match step {
+            Step::Opened => self.establish(status),
+            Step::Claim(term) => self.claim(term),
+            Step::Nothing | Step::Revoked => {}
         }
     }
 
     fn feed(&mut self, status: &Status, input: Input) {
         let now = self.now(status);
-        if let Standing::Leading { leader, .. } = &mut self.standing {
-            leader.take(now, input, &self.context.shared.state());
-        }
+        self.standing.take(now, input, &self.context.shared.state());
     }
 
     fn act(&mut self, status: &Status) {
         let now = self.now(status);
-        let Standing::Leading { term, leader } = &mut self.standing else {
-            return;
-        };
-        let term = *term;
         let glance = self.glanced.is_none_or(|at| at.elapsed() >= TICK);
-        let (outputs, status, workers) = {
+        let (term, outputs, status, workers) = {
             let state = self.context.shared.state();
             let begun = Instant::now();
-            let outputs = leader.act(now, &state);
+            let Some((term, outputs)) = self.standing.act(now, &state) else {
+                return;
+            };
             self.context.meters.decided(begun.elapsed());
+            let Some(leader) = self.standing.leader() else {
+                return;
+            };
             let workers = glance.then(|| {
                 let glances = leader.glance();
                 glances.map(|(id, it)| (id.clone(), it)).collect()
             });
-            (outputs, leader.shown(&state), workers)
+            (term, outputs, leader.shown(&state), workers)
         };
         let workers = match workers {
             Some(workers) => {
@@ -378,7 +354,7 @@ impl Lead {
                 .cluster()
                 .map(|id| id.to_string())
                 .unwrap_or_default(),
-            leading: matches!(self.standing, Standing::Leading { .. }),
+            leading: self.standing.leader().is_some(),
             leader: status.leader,
             members: self.context.members(),
         };

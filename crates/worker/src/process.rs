@@ -11,11 +11,11 @@ pub(crate) const INSTANCE_VARIABLE: &str = "VESTA_INSTANCE_ID";
 
 /// One process of this boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub(crate) struct Process {
+pub struct Process {
     /// Its id.
-    pub(crate) pid: u32,
+    pub pid: u32,
     /// When it was started, in clock ticks since boot (field 22 of `/proc/<pid>/stat`).
-    pub(crate) start: u64,
+    pub start: u64,
 }
 
 /// What of `/proc/<pid>/stat` matters here.

@@ -166,7 +166,10 @@ async fn listen(
 }
 
 /// A checked report, and the stale orders that it names, for the log.
-fn checked(report: Report) -> Result<(WorkerReport, Vec<String>), String> {
+///
+/// # Errors
+/// What of it can't be read, for the worker.
+pub fn checked(report: Report) -> Result<(WorkerReport, Vec<String>), String> {
     let description = report.description.ok_or("the description is missing")?;
     let description =
         WorkerDescription::try_from(description).map_err(|error| error.to_string())?;

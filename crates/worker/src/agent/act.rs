@@ -8,10 +8,10 @@ use vesta_types::InstanceId;
 
 use super::runner::{Origin, Runner};
 use super::serve::{Agent, Event};
-use super::{logs, session, translate};
+use super::{logs, session};
 use crate::clock::Boottime;
 use crate::failpoint;
-use crate::reconcile::{Action, Input, Message, Source};
+use crate::reconcile::{Action, Input, Message, Source, wire};
 use crate::store::clean;
 use crate::store::freshness;
 use crate::store::instance::InstanceOrder;
@@ -66,7 +66,7 @@ impl Agent {
                         return;
                     }
                 }
-                let message = translate::message(message, &self.description);
+                let message = wire::message(message, &self.description);
                 self.send(&to, message);
             }
             Action::Note(text) => tracing::warn!("{text}"),

@@ -10,7 +10,6 @@ mod runner;
 mod serve;
 mod session;
 mod supervised;
-mod translate;
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;

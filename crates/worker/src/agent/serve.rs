@@ -13,10 +13,10 @@ use vesta_types::{InstanceId, InstanceReport, WorkerDescription};
 use super::glance::Page;
 use super::masters::Masters;
 use super::runner::Origin;
-use super::{session, translate};
+use super::session;
 use crate::cgroup;
 use crate::clock::Boottime;
-use crate::reconcile::{Allegiance, Input, Reconciler, Settings, Source};
+use crate::reconcile::{Allegiance, Input, Reconciler, Settings, Source, wire};
 use crate::store::recover::Recovered;
 use crate::store::{Identity, Store};
 use crate::{Config, OnTerminate, WorkerError};
@@ -205,7 +205,7 @@ impl Agent {
                     .iter()
                     .find(|member| Some(member.node_id) == welcome.leader)
                     .map(|member| member.client_address.clone());
-                if let Some(input) = translate::welcome(from, &welcome) {
+                if let Some(input) = wire::welcome(from, &welcome) {
                     let own = self.step(input).await;
                     if let Some(leader) = leader.filter(|_| own) {
                         self.leader_at.send_if_modified(|known| {
@@ -220,7 +220,7 @@ impl Agent {
                 }
             }
             message => {
-                if let Some(input) = translate::input(from, message) {
+                if let Some(input) = wire::input(from, message) {
                     self.step(input).await;
                 }
             }
@@ -250,17 +250,22 @@ impl Agent {
             Input::Welcome { cluster, .. } => Some(*cluster),
             _ => None,
         };
-        if let Some(allegiance) = self.reconciler.must_persist(&input) {
-            if let Err(error) = self.store.obey(allegiance) {
+        let (store, told) = (&mut self.store, &self.allegiance);
+        let obey = |allegiance: Allegiance| {
+            store.obey(allegiance)?;
+            told.send_replace(allegiance);
+            tracing::info!(epoch = %allegiance.epoch, "epoch met");
+            Ok::<(), WorkerError>(())
+        };
+        let actions = match self.reconciler.take(Boottime::now, input, obey) {
+            Ok(actions) => actions,
+            Err(error) => {
                 tracing::error!(%error, "what a master said is not obeyed");
                 self.links.clear();
                 return false;
             }
-            self.reconciler.persisted(allegiance);
-            self.allegiance.send_replace(allegiance);
-            tracing::info!(epoch = %allegiance.epoch, "epoch met");
-        }
-        for action in self.reconciler.step(Boottime::now(), input) {
+        };
+        for action in actions {
             self.act(action).await;
         }
         cluster.is_none_or(|cluster| self.reconciler.allegiance().cluster == Some(cluster))

@@ -14,6 +14,7 @@ mod reports;
 mod sessions;
 #[cfg(test)]
 mod tests;
+pub mod wire;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -175,6 +176,24 @@ impl Reconciler {
         }
     }
 
+    /// Takes one input at the time `now`, in the only safe order: whom the worker obeys from then on is
+    /// on disk first, by `obey`, and only then acted on.
+    ///
+    /// # Errors
+    /// That of `obey`: then the input is dropped, and said again when its session is opened anew.
+    pub fn take<E>(
+        &mut self,
+        now: impl FnOnce() -> Boottime,
+        input: Input,
+        obey: impl FnOnce(Allegiance) -> Result<(), E>,
+    ) -> Result<Vec<Action>, E> {
+        if let Some(allegiance) = self.must_persist(&input) {
+            obey(allegiance)?;
+            self.persisted(allegiance);
+        }
+        Ok(self.step(now(), input))
+    }
+
     /// Takes one input at the time `now`; what is to be done, in this order.
     pub fn step(&mut self, now: Boottime, input: Input) -> Vec<Action> {
         let mut out = Vec::new();
@@ -288,8 +307,8 @@ impl Reconciler {
 }
 
 /// Whether something may be executed at `now`, when the latest confirmed heartbeat was sent at
-/// `confirmed`.
-pub(crate) fn is_fresh(confirmed: Option<Boottime>, now: Boottime, order_ttl: Duration) -> bool {
+/// `confirmed`: the agent looks when orders come, the supervisor again directly before exec.
+pub fn is_fresh(confirmed: Option<Boottime>, now: Boottime, order_ttl: Duration) -> bool {
     canary::is_on("order-freshness")
         || confirmed.is_some_and(|sent| now >= sent && now.since(sent) <= order_ttl)
 }

@@ -22,14 +22,15 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use vesta_proto::worker_convert::RunOrder;
-use vesta_types::{
-    Epoch, Exit, InstanceId, InstanceReport, InstanceStatus, Ran, Timestamp, WorkerId, canary,
-};
+use vesta_types::{Epoch, InstanceId, InstanceReport, InstanceStatus, WorkerId, canary};
 
 use crate::cgroup::Cgroup;
 use crate::clock;
 use crate::files::{self, Found};
 use crate::process::Process;
+
+use super::records::Records;
+pub(crate) use super::records::{Ending, Outcome, Running, Started};
 
 /// An accepted order, with all that its supervisor must know.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,38 +59,6 @@ pub struct InstanceOrder {
     pub artifact_max: u64,
     /// The most that is kept of each of its two outputs, in bytes.
     pub log_max: u64,
-}
-
-/// Who decided whether an instance is executed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Started {
-    /// The supervisor executes it.
-    Executed,
-    /// It never will be executed.
-    Revoked { reason: String },
-}
-
-/// A run's process.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Running {
-    pub(crate) process: Process,
-    pub(crate) since: Timestamp,
-}
-
-/// How a run ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Ending {
-    pub(crate) outcome: Outcome,
-    pub(crate) at: Timestamp,
-    /// Whether no restart follows.
-    pub(crate) last: bool,
-}
-
-/// What came of a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Outcome {
-    Exited(Exit),
-    NeverRan { reason: String },
 }
 
 /// The directory of one instance.
@@ -210,10 +179,7 @@ impl InstanceDir {
     /// Whether its records prove that nothing of it runs: its last end, or that it never will start. That
     /// it is being interrupted proves nothing: its process may be in its grace yet.
     pub(crate) fn is_over(&self) -> bool {
-        let last = self.last_started();
-        let ending = last.and_then(|restart| self.read::<Ending>("exit", restart));
-        let revoked = matches!(self.read("started", 0), Some(Started::Revoked { .. }));
-        ending.is_some_and(|ending| ending.last) || revoked && last == Some(0)
+        self.records().is_over()
     }
 
     /// Notes that the instance's end is committed.
@@ -261,50 +227,24 @@ impl InstanceDir {
     }
 
     fn status(&self) -> (InstanceStatus, u32) {
-        let last = self.last_started();
-        let restart = last.unwrap_or(0);
-        let ending = last.and_then(|restart| self.read::<Ending>("exit", restart));
-        let ending = ending.filter(|ending| ending.last);
-        let broken = self.interrupted();
-        if let Some(Ending { outcome, at, .. }) = ending {
-            let status = match (outcome, broken) {
-                // Ended because of the interruption, not by itself.
-                (Outcome::Exited(Exit { killed: true, .. }), Some(reason)) => {
-                    InstanceStatus::Interrupted { reason }
-                }
-                (Outcome::Exited(exit), _) => {
-                    let running = last.and_then(|last| self.running(last));
-                    let ran = running.map(|Running { process, since }| Ran {
-                        pid: process.pid,
-                        since,
-                    });
-                    InstanceStatus::Ended { exit, at, ran }
-                }
-                (Outcome::NeverRan { reason }, _) => InstanceStatus::NeverRan { reason },
-            };
-            return (status, restart);
-        }
-        // While its supervisor lives it is not over: the process may take its whole grace.
-        if let Some(reason) = broken
-            && !self.supervisor().is_some_and(Process::is_alive)
-        {
-            return (InstanceStatus::Interrupted { reason }, restart);
-        }
-        let Some(last) = last else {
-            return (InstanceStatus::Accepted, 0);
+        self.records().status()
+    }
+
+    fn records(&self) -> Records {
+        let last_started = self.last_started();
+        let interrupted = self.interrupted();
+        let revoked = match self.read("started", 0) {
+            Some(Started::Revoked { reason }) => Some(reason),
+            _ => None,
         };
-        if let Some(Started::Revoked { reason }) = self.read("started", 0) {
-            return (InstanceStatus::NeverRan { reason }, 0);
-        }
-        match self.running(last) {
-            Some(Running { process, since }) => (
-                InstanceStatus::Running {
-                    pid: process.pid,
-                    since,
-                },
-                restart,
-            ),
-            None => (InstanceStatus::Accepted, restart),
+        Records {
+            last_started,
+            revoked,
+            ending: last_started.and_then(|restart| self.read("exit", restart)),
+            is_supervised: interrupted.is_some()
+                && self.supervisor().is_some_and(Process::is_alive),
+            interrupted,
+            running: last_started.and_then(|last| self.running(last)),
         }
     }
 

@@ -18,6 +18,7 @@ pub mod instance;
 mod leftovers;
 mod members;
 pub(crate) mod output;
+pub mod records;
 pub(crate) mod recover;
 
 use std::fs::{self, File, TryLockError};

@@ -9,19 +9,19 @@ const MOST: Duration = Duration::from_secs(30);
 const HEALTHY: Duration = Duration::from_secs(5);
 
 /// Doubles from 1 s to at most 30 s; Spark's has no cap.
-pub(super) struct Backoff {
+pub struct Backoff {
     scale: f64,
     next: Duration,
 }
 
 impl Backoff {
     /// `scale` multiplies every time.
-    pub(super) fn new(scale: f64) -> Backoff {
+    pub fn new(scale: f64) -> Backoff {
         Backoff { scale, next: FIRST }
     }
 
     /// How long to wait after a run that failed after `lasted`.
-    pub(super) fn after(&mut self, lasted: Duration) -> Duration {
+    pub fn after(&mut self, lasted: Duration) -> Duration {
         if lasted > HEALTHY.mul_f64(self.scale) {
             self.next = FIRST;
         }

@@ -53,16 +53,21 @@ impl Leased {
         loop {
             let stamp = freshness::last(&self.root, self.boot);
             let now = Boottime::now();
-            // Without a stamp of this boot nothing was confirmed since it.
-            let left = stamp.map_or(Duration::ZERO, |stamp| {
-                time.saturating_sub(now.since(stamp))
-            });
+            let left = left(time, stamp, now);
             if left.is_zero() {
                 return;
             }
             tokio::time::sleep(left.min(LOOK_AGAIN)).await;
         }
     }
+}
+
+/// What is left at `now` of a lease of `time`, when the latest heartbeat that was confirmed in this boot
+/// was sent at `stamp`. Without one nothing was confirmed since the boot.
+pub fn left(time: Duration, stamp: Option<Boottime>, now: Boottime) -> Duration {
+    stamp.map_or(Duration::ZERO, |stamp| {
+        time.saturating_sub(now.since(stamp))
+    })
 }
 
 #[cfg(test)]

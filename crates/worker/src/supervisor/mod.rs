@@ -2,9 +2,9 @@
 //! the agent. It holds the `started` record, the process's group and the exit code.
 
 mod artifacts;
-mod backoff;
+pub mod backoff;
 mod environment;
-mod lease;
+pub mod lease;
 mod printed;
 mod reap;
 mod run;

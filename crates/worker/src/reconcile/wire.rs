@@ -5,10 +5,10 @@ use vesta_proto::worker::{self, from_worker, to_worker};
 use vesta_proto::worker_convert as convert;
 use vesta_types::{Epoch, InstanceId, WorkerDescription};
 
-use crate::reconcile::{Input, Message, Source};
+use super::{Input, Message, Source};
 
 /// A welcome. A master that has no cluster yet says nothing of use.
-pub(super) fn welcome(from: Source, welcome: &worker::Welcome) -> Option<Input> {
+pub fn welcome(from: Source, welcome: &worker::Welcome) -> Option<Input> {
     if welcome.cluster_id.is_empty() {
         return None;
     }
@@ -23,7 +23,7 @@ pub(super) fn welcome(from: Source, welcome: &worker::Welcome) -> Option<Input> 
 }
 
 /// Any other message that the reconciler decides on.
-pub(super) fn input(from: Source, message: to_worker::Message) -> Option<Input> {
+pub fn input(from: Source, message: to_worker::Message) -> Option<Input> {
     match message {
         to_worker::Message::MasterChanged(changed) => {
             let cluster = understood(&from, convert::cluster_id(&changed.cluster_id))?;
@@ -67,7 +67,7 @@ pub(super) fn input(from: Source, message: to_worker::Message) -> Option<Input> 
 }
 
 /// What the reconciler says, for the wire.
-pub(super) fn message(message: Message, description: &WorkerDescription) -> from_worker::Message {
+pub fn message(message: Message, description: &WorkerDescription) -> from_worker::Message {
     match message {
         Message::Heartbeat { sequence, stamp } => {
             from_worker::Message::Heartbeat(worker::Heartbeat {

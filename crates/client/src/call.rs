@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 use tonic::transport::Channel;
@@ -10,6 +9,7 @@ use tonic::{Code, Response, Status};
 use vesta_proto::answer::{self, is_answer};
 use vesta_types::SubmissionKey;
 
+use crate::attempts::{Attempts, Then, Verdict};
 use crate::backoff::Backoff;
 use crate::options::ClientOptions;
 use crate::pool::Pool;
@@ -27,31 +27,6 @@ pub(crate) enum Kind {
     Write(SubmissionKey),
 }
 
-/// What one attempt's failure says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// Nothing was done there: nobody was reached, or a master said so.
-    NothingDone,
-    /// Nothing was done there: it has too much to do, and wants to be asked again after this time.
-    Busy(Duration),
-    /// Nothing was done there, and never will be: whoever answers is no master's client port.
-    NoMaster,
-    /// It may have been done.
-    Lost,
-    Refused(Refusal),
-    NotAllowed,
-}
-
-/// With less time left than this no attempt is begun.
-const ATTEMPT_MIN: Duration = Duration::from_millis(50);
-
-/// The least time for another attempt at a write of which so far surely nothing was done. A master that
-/// knows no leader holds it for a while before it says so; cutting that short would only turn a
-/// certainty into an unknown outcome.
-fn write_attempt_min(options: &ClientOptions) -> Duration {
-    options.attempt.mul_f64(0.8).min(options.deadline / 4)
-}
-
 /// Asks one master after another, then all again after a pause, until one answers (yes or no) or the
 /// deadline is over. `send` makes one attempt; a write's must carry the same key each time.
 pub(crate) async fn call<T, S, F>(
@@ -67,21 +42,14 @@ where
     let end = Instant::now() + options.deadline;
     let mut backoff = Backoff::new(options.pause_first, options.pause_longest);
     let mut failures = BTreeMap::new();
-    let mut may_be_done = false;
+    let mut attempts = Attempts::new(matches!(kind, Kind::Write(_)));
     loop {
-        // Whether it makes sense to ask all of them again.
-        let mut may_change = false;
+        attempts.begin_round();
         let mut worker_away = false;
         for address in pool.candidates() {
             let left = end.saturating_duration_since(Instant::now());
-            let is_certain = matches!(kind, Kind::Write(_)) && !may_be_done;
-            let least = if is_certain {
-                write_attempt_min(options)
-            } else {
-                ATTEMPT_MIN
-            };
-            if left < least {
-                return Err(no_answer(kind, may_be_done, &failures, options));
+            if left < attempts.least(options) {
+                return Err(no_answer(kind, attempts.may_be_done(), &failures, options));
             }
             let channel = match pool.channel(&address) {
                 Ok(channel) => channel,
@@ -102,35 +70,27 @@ where
             if is_answer(&status) {
                 pool.take(status.metadata());
             }
-            match judge(&status) {
-                Verdict::Refused(reason) => {
+            let verdict = judge(&status);
+            worker_away |= verdict == Verdict::NothingDone && is_answer(&status);
+            match (verdict, attempts.failed(verdict)) {
+                (Verdict::Refused(reason), _) => {
                     pool.answered(&address);
                     return Err(ClientError::Refused {
                         reason,
                         message: status.message().into(),
                     });
                 }
-                Verdict::NotAllowed => {
+                (Verdict::NotAllowed, _) => {
                     return Err(ClientError::NotAllowed {
                         message: status.message().into(),
                     });
                 }
-                Verdict::NothingDone => {
-                    may_change = true;
-                    worker_away |= is_answer(&status);
-                }
-                // Every write ends at the leader: another master would only ask it in vain.
-                Verdict::Busy(pause) => {
-                    may_change = true;
+                (_, Then::Round(pause)) => {
                     failures.insert(address, words(&status));
                     sleep(pause.min(end.saturating_duration_since(Instant::now()))).await;
                     break;
                 }
-                Verdict::NoMaster => {}
-                Verdict::Lost => {
-                    may_change = true;
-                    may_be_done = true;
-                }
+                (_, Then::Next | Then::End) => {}
             }
             tracing::debug!(master = %address, ?status, "an attempt failed");
             failures.insert(address, words(&status));
@@ -139,8 +99,8 @@ where
             let message = listed(&failures);
             return Err(ClientError::WorkerAway { message });
         }
-        if !may_change {
-            return Err(no_answer(kind, may_be_done, &failures, options));
+        if !attempts.may_change() {
+            return Err(no_answer(kind, attempts.may_be_done(), &failures, options));
         }
         sleep(backoff.pause()).await;
     }

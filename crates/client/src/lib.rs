@@ -5,6 +5,7 @@
 //! known when it runs out; an [`ApplicationClient`] never gives up by itself.
 
 pub mod application;
+pub mod attempts;
 mod backoff;
 mod call;
 mod client;

@@ -197,11 +197,11 @@ impl LogStream {
 fn refusal(status: &tonic::Status) -> Option<ClientError> {
     let message = status.message().to_owned();
     match crate::call::judge(status) {
-        crate::call::Verdict::Refused(reason) => Some(ClientError::Refused { reason, message }),
-        crate::call::Verdict::NotAllowed => Some(ClientError::NotAllowed { message }),
-        crate::call::Verdict::NothingDone
-        | crate::call::Verdict::Busy(_)
-        | crate::call::Verdict::NoMaster
-        | crate::call::Verdict::Lost => None,
+        crate::attempts::Verdict::Refused(reason) => Some(ClientError::Refused { reason, message }),
+        crate::attempts::Verdict::NotAllowed => Some(ClientError::NotAllowed { message }),
+        crate::attempts::Verdict::NothingDone
+        | crate::attempts::Verdict::Busy(_)
+        | crate::attempts::Verdict::NoMaster
+        | crate::attempts::Verdict::Lost => None,
     }
 }

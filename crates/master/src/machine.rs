@@ -59,14 +59,11 @@ impl StateMachine for Machine {
     }
 
     fn snapshot(&self) -> Result<Vec<u8>, String> {
-        Ok(codec::snapshot(&self.0.state()))
+        Ok(save(&self.0.state()))
     }
 
     fn restore(&mut self, index: u64, snapshot: &[u8]) -> Result<(), String> {
-        let restored: ClusterState = codec::decode("snapshot", snapshot)
-            .map_err(|error| format!("the snapshot at {index} can't be read: {error}"))?;
-        version::check_state(&restored, crate::speaks())
-            .map_err(|error| format!("the snapshot at {index} can't be used: {error}"))?;
+        let restored = load(index, snapshot)?;
         *self
             .0
             .state
@@ -75,4 +72,21 @@ impl StateMachine for Machine {
         self.0.applied.send_replace(index);
         Ok(())
     }
+}
+
+/// A state as a snapshot.
+pub fn save(state: &ClusterState) -> Vec<u8> {
+    codec::snapshot(state)
+}
+
+/// The state of the snapshot at `index`.
+///
+/// # Errors
+/// When it can't be read, or follows rules that this release does not know.
+pub fn load(index: u64, snapshot: &[u8]) -> Result<ClusterState, String> {
+    let restored: ClusterState = codec::decode("snapshot", snapshot)
+        .map_err(|error| format!("the snapshot at {index} can't be read: {error}"))?;
+    version::check_state(&restored, crate::speaks())
+        .map_err(|error| format!("the snapshot at {index} can't be used: {error}"))?;
+    Ok(restored)
 }

@@ -671,6 +671,9 @@ impl World {
         if self.masters[m].life != life || !self.masters[m].up {
             return;
         }
+        if self.now < self.masters[m].wake_at {
+            return;
+        }
         self.masters[m].wake_at = Nanos::MAX;
         self.follow(m);
         let now = self.now;

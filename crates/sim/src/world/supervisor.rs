@@ -195,19 +195,16 @@ impl World {
                 self.next(w, instance, grace, Next::Kill);
             }
             None => {
+                // Before a restart, whether it waits for its time or for a fresh confirmation.
+                let restart = own.restart;
                 let directory = self.workers[w].disk.instances.get(instance);
-                let last = directory.and_then(|it| it.exits.keys().next_back().copied());
-                // Between two runs: the one before was the last.
-                if let Some(restart) = last.filter(|last| *last == own.restart) {
-                    let outcome = self.workers[w]
-                        .disk
-                        .instances
-                        .get(instance)
-                        .and_then(|it| it.exits.get(&restart))
-                        .map(|ending| ending.outcome.clone());
-                    if let Some(outcome) = outcome {
-                        self.finish(w, instance, restart, outcome);
-                    }
+                let exits = directory.map(|it| &it.exits);
+                let last = exits.and_then(|exits| exits.get(&restart));
+                let waits = restart > 0 && last.is_none();
+                let outcome = last.map(|ending| ending.outcome.clone());
+                let none = waits.then(|| Outcome::Exited(Exit::default()));
+                if let Some(outcome) = outcome.or(none) {
+                    self.finish(w, instance, restart, outcome);
                 }
             }
         }

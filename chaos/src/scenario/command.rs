@@ -97,6 +97,9 @@ pub fn list() {
 pub async fn play(args: &Args) -> anyhow::Result<ExitCode> {
     let wanted = chosen(args)?;
     let inside = private::is_inside();
+    if inside {
+        private::prepare().await?;
+    }
     let (out, temporary) = directory(args)?;
     let vesta = match &args.vesta {
         Some(path) if inside => path.clone(),

@@ -18,6 +18,16 @@ pub(super) struct Apart {
     disks: BTreeMap<usize, Disk>,
 }
 
+impl Apart {
+    /// Leaves what is on the disks in plain directories.
+    pub(super) fn unpack(self) -> Result<(), Finding> {
+        for disk in self.disks.into_values() {
+            disk.unpack()?;
+        }
+        Ok(())
+    }
+}
+
 impl Stage {
     /// As [`Stage::prepare`], apart; this process must be in namespaces of its own. With `disks` each master's
     /// directory is a file system of its own, in an image.

@@ -1,7 +1,5 @@
 //! Fail-overs, and nothing else or more of them: what they must not cost.
 
-use vesta_client::new_key;
-
 use super::Finding;
 use super::books::Books;
 use super::finding::must;
@@ -154,7 +152,7 @@ pub async fn elections_within_recovery(setting: Setting) -> Result<(), Finding> 
     must!(cost.is_none(), "an election cost something: {cost:?}");
     // And it is served as before: a kill is carried out where the silent worker was, too.
     for driver in &drivers {
-        stage.client().kill_driver(new_key(), driver).await?;
+        stage.kill(driver).await?;
         stage.driver_in(driver, "KILLED").await?;
     }
     app.unregister(false, "done").await?;

@@ -12,7 +12,7 @@ use super::Finding;
 use super::books::Books;
 use super::finding::must;
 use super::host::Host;
-use super::stage::{BOUND, FOR_EVER, Setting, Stage, until, with_key};
+use super::stage::{BOUND, FOR_EVER, Setting, Stage, until};
 
 /// Workers of the fleet that stays.
 const FLEET: usize = 12;
@@ -208,14 +208,17 @@ pub async fn half_of_the_workers(setting: Setting) -> Result<(), Finding> {
         stage.driver_in(id, "FINISHED").await?;
     }
     app.unregister(false, "done").await?;
-    let client = stage.client();
+    let (client, notes) = (stage.client(), stage.notes());
     let kills = futures::stream::iter(&waiting).map(|id| {
-        let client = client.clone();
-        async move { client.kill_driver(new_key(), id).await.map(|_| ()) }
+        let (client, notes) = (client.clone(), notes.clone());
+        async move { notes.kill(&client, id).await }
     });
-    let kills: Vec<Result<(), _>> = kills.buffer_unordered(32).collect().await;
-    // Those that are over already are refused.
-    let over = kills.iter().filter(|it| it.is_err()).count();
+    let kills: Vec<Result<bool, _>> = kills.buffer_unordered(32).collect().await;
+    // Those that are over can't be killed any more.
+    let mut over = 0;
+    for recorded in kills {
+        over += usize::from(!recorded?);
+    }
     must!(over >= 50, "only {over} were over, and 50 had finished");
     for id in &waiting {
         stage.need_not_run(id);
@@ -245,16 +248,14 @@ pub async fn half_of_the_workers(setting: Setting) -> Result<(), Finding> {
 
 /// Submits so many drivers that do nothing, 32 at a time; their ids in the order of their keys.
 async fn submit_many(stage: &mut Stage, count: usize) -> Result<Vec<DriverId>, Finding> {
-    let client = stage.client();
+    let (client, notes) = (stage.client(), stage.notes());
     let driver = stage.driver_of("waits", false, "");
     let submissions = futures::stream::iter(0..count).map(|_| {
-        let key = new_key();
-        let (client, driver) = (client.clone(), with_key(&driver, key));
+        let (key, client, notes) = (new_key(), client.clone(), notes.clone());
+        let driver = driver.clone();
         async move {
-            client
-                .submit_driver(key, &driver)
-                .await
-                .map(|reply| (key, reply.driver_id))
+            let (id, _) = notes.submit(&client, key, &driver).await?;
+            Ok::<_, Finding>((key, id))
         }
     });
     let answers: Vec<Result<_, _>> = submissions.buffered(32).collect().await;

@@ -1,6 +1,5 @@
 //! Kills that were acknowledged.
 
-use vesta_client::new_key;
 use vesta_local::{Process, wait_until};
 use vesta_types::DriverId;
 
@@ -45,10 +44,10 @@ pub async fn kill_outlives_leader(setting: Setting) -> Result<(), Finding> {
             at.ok_or_else(|| Finding::Broken("drivers have ended by themselves".to_owned()))?;
         stage.workers[at].pause()?;
         for (id, _) in &there {
-            stage.client().kill_driver(new_key(), id).await?;
+            stage.kill(id).await?;
         }
         if round == 0 {
-            stage.client().kill_driver(new_key(), &waits).await?;
+            stage.kill(&waits).await?;
         }
         let old = stage.leader().await?;
         stage.masters[old].kill()?;

@@ -16,6 +16,7 @@ mod host;
 mod kills;
 mod look;
 mod net;
+mod notes;
 mod power;
 mod snapshot;
 mod stage;

@@ -47,9 +47,9 @@ pub async fn power_cut(setting: Setting) -> Result<(), Finding> {
             after >= before,
             "terms went back over a power cut: {after:?}, and were {before:?}"
         );
-        agree(&stage).await?;
     }
     let count = load.end(&mut stage).await?;
+    agree(&stage).await?;
     must!(
         count >= CUTS * 6,
         "only {count} submissions were acknowledged"

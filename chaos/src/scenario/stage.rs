@@ -13,6 +13,8 @@ use vesta_types::{DriverDescription, DriverId, Launch, SubmissionKey};
 use super::Finding;
 use super::apart::Apart;
 use super::finding::must;
+use super::notes::Notes;
+use crate::record::RunDir;
 
 /// How long anything may take that should happen at once: far above what it takes, even on a busy machine.
 pub const BOUND: Duration = Duration::from_secs(40);
@@ -24,9 +26,10 @@ pub const FOR_EVER: &str = "while :; do sleep 1; done";
 const SAY: &str = r#"key=null
 if [ -n "$VESTA_LEDGER_KEY" ]; then key="\"$VESTA_LEDGER_KEY\""; fi
 say() {
-  printf '{"event":"%s","instance":"%s","attempt":%s,"restart":%s,"pid":%s,"at":%s000,"key":%s}\n' \
+  read -r up _ < /proc/uptime
+  printf '{"event":"%s","instance":"%s","attempt":%s,"restart":%s,"pid":%s,"at":%s000,"key":%s,"boot_us":%s,"epoch":%s}\n' \
     "$1" "$VESTA_INSTANCE_ID" "${VESTA_ATTEMPT:-0}" "${VESTA_RESTART:-0}" $$ "$(date +%s)" "$key" \
-    >> "$VESTA_LEDGER"
+    "${up%.*}${up#*.}0000" "${VESTA_EPOCH:-0}" >> "$VESTA_LEDGER"
 }"#;
 
 /// What a scenario is played with.
@@ -45,7 +48,7 @@ impl Setting {
     /// the timeouts of workers and recovery are a tenth of the default (6 s; leases 30 s).
     pub fn options(&self) -> Options {
         Options {
-            dir: Some(self.dir.clone()),
+            dir: Some(RunDir::at(&self.dir).nodes()),
             workers: 1,
             heartbeat: Duration::from_millis(100),
             election: (Duration::from_millis(500), Duration::from_millis(1000)),
@@ -59,6 +62,8 @@ impl Setting {
 pub struct Stage {
     cluster: Cluster,
     submitted: Vec<Submission>,
+    dir: RunDir,
+    notes: Notes,
     pub(super) apart: Option<Apart>,
 }
 
@@ -79,6 +84,10 @@ impl DerefMut for Stage {
 impl Stage {
     /// A cluster of which no process runs yet.
     pub fn prepare(options: Options) -> Result<Stage, Finding> {
+        let dir = options.dir.as_ref().and_then(|nodes| nodes.parent());
+        let dir = dir.ok_or_else(|| Finding::Unknown("a scenario has a directory".to_owned()))?;
+        let dir = RunDir::create(dir)?;
+        let notes = Notes::begin(dir.clone(), &options)?;
         let mut cluster = Cluster::prepare(options)?;
         let failpoints = cluster.dir().join("failpoints");
         std::fs::create_dir_all(&failpoints)?;
@@ -89,6 +98,8 @@ impl Stage {
         Ok(Stage {
             cluster,
             submitted: Vec::new(),
+            dir,
+            notes,
             apart: None,
         })
     }
@@ -134,13 +145,14 @@ impl Stage {
 
     /// A client of every master, more patient than any election.
     pub fn client(&self) -> Client {
-        client(&self.master_url(), BOUND)
-    }
-
-    /// A client of the master at `at` alone.
-    pub fn client_of(&self, at: usize, deadline: Duration) -> Client {
-        let address = self.masters[at].advertised();
-        client(&format!("vesta://{address}"), deadline)
+        let masters: MasterList = self.master_url().parse().expect("the cluster's own URL");
+        let options = ClientOptions {
+            deadline: BOUND,
+            // A paused master takes a connection and never answers.
+            attempt: Duration::from_secs(1),
+            ..ClientOptions::default()
+        };
+        Client::with_options(&masters, options)
     }
 
     /// A driver of one core that runs the shell lines `body` between two lines in the ledger.
@@ -196,11 +208,20 @@ impl Stage {
         key: SubmissionKey,
         driver: &DriverDescription,
     ) -> Result<DriverId, Finding> {
-        let reply = self
-            .client()
-            .submit_driver(key, &with_key(driver, key))
-            .await?;
-        self.acknowledged(key, &reply.driver_id, driver.supervise)
+        let (id, _) = self.notes.submit(&self.client(), key, driver).await?;
+        self.acknowledged(key, &id, driver.supervise)
+    }
+
+    /// Records that a driver is to end: it never runs again.
+    pub async fn kill(&self, id: &DriverId) -> Result<(), Finding> {
+        let recorded = self.notes.kill(&self.client(), id).await?;
+        must!(recorded, "{id} can't be killed, though it is not over");
+        Ok(())
+    }
+
+    /// What writes calls down.
+    pub(super) fn notes(&self) -> Notes {
+        self.notes.clone()
     }
 
     /// Takes note of a driver that was acknowledged and must run.
@@ -255,20 +276,12 @@ impl Stage {
             verdict.twice,
             verdict.lost
         );
-        Ok(())
+        std::fs::copy(self.ledger(), self.dir.ledger())?;
+        if let Some(apart) = self.apart.take() {
+            apart.unpack()?;
+        }
+        self.notes.judge()
     }
-}
-
-fn client(url: &str, deadline: Duration) -> Client {
-    let masters: MasterList = url.parse().expect("made of addresses");
-    let options = ClientOptions {
-        deadline,
-        // A paused master takes a connection and never answers.
-        attempt: Duration::from_secs(1).min(deadline),
-        connect: Duration::from_millis(500).min(deadline / 2),
-        ..ClientOptions::default()
-    };
-    Client::with_options(&masters, options)
 }
 
 /// Shell lines that wait until the file at `path` is there.

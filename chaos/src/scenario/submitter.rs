@@ -14,7 +14,7 @@ use super::finding::must;
 use super::stage::{BOUND, Stage, with_key};
 
 /// The pause between an answer and the next submission.
-const PACE: Duration = Duration::from_millis(10);
+const PACE: Duration = Duration::from_millis(50);
 
 /// What was acknowledged: under which key, as which driver.
 type Acknowledged = Vec<(SubmissionKey, String)>;
@@ -33,14 +33,15 @@ impl Submitter {
             Arc::new(AtomicBool::new(false)),
             Arc::new(AtomicUsize::new(0)),
         );
-        let (client, driver) = (stage.client(), stage.driver_of("load", false, ""));
+        let (client, notes) = (stage.client(), stage.notes());
+        let driver = stage.driver_of("load", false, "");
         let (stopped, counted) = (stop.clone(), Arc::clone(&count));
         let submitting = tokio::spawn(async move {
             let mut acknowledged = Vec::new();
             while !stopped.load(Ordering::Relaxed) {
                 let key = new_key();
-                let reply = client.submit_driver(key, &with_key(&driver, key)).await?;
-                acknowledged.push((key, reply.driver_id));
+                let (id, _) = notes.submit(&client, key, &driver).await?;
+                acknowledged.push((key, id));
                 counted.fetch_add(1, Ordering::Relaxed);
                 tokio::time::sleep(PACE).await;
             }

@@ -198,11 +198,17 @@ impl Active {
         }
     }
 
+    /// Whether it waits for something to run into it.
+    pub fn waits(&self) -> bool {
+        matches!(self.doing, Doing::Points(_)) && self.seen.is_none()
+    }
+
     /// Whether its time is over. One that waits for something to run into it gets more.
     pub fn is_over(&self) -> bool {
-        let patience = match self.doing {
-            Doing::Points(_) if self.seen.is_none() => PATIENCE,
-            _ => Duration::ZERO,
+        let patience = if self.waits() {
+            PATIENCE
+        } else {
+            Duration::ZERO
         };
         self.began.elapsed() >= self.planned.lasts + patience
     }

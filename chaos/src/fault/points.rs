@@ -1,5 +1,7 @@
 //! Failpoints in a node: syncs that are slow or fail, and processes that are killed at one very place.
 
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -57,10 +59,8 @@ impl Broken {
     pub(super) fn look(&self, site: &mut Site) -> Result<Option<String>> {
         let node = node(site, &self.node)?;
         let running = node.is_running();
-        let written = std::fs::read(node.log()).unwrap_or_default();
-        let from = usize::try_from(self.log).unwrap_or(usize::MAX);
-        let written = written.get(from..).unwrap_or_default();
-        let said = |text: &str| String::from_utf8_lossy(written).contains(text);
+        let written = written_since(&node.log(), self.log).unwrap_or_default();
+        let said = |text: &str| String::from_utf8_lossy(&written).contains(text);
         Ok(match self.kind {
             // A leader syncs many times a second.
             Kind::SlowSync => said("failpoint on").then(|| "its syncs are slow".to_owned()),
@@ -82,6 +82,15 @@ impl Broken {
         }
         Ok(seen)
     }
+}
+
+/// What a file holds from there on.
+fn written_since(path: &Path, from: u64) -> std::io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(from))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// How many supervisors of a worker have said since then that a failpoint kills them.

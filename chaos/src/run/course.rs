@@ -328,7 +328,7 @@ impl Course {
                 return Ok(());
             };
             due += planned.pause;
-            if due >= until {
+            if due + planned.lasts >= until {
                 // It is the first of the next time.
                 self.next = Some(planned);
                 return self
@@ -417,7 +417,7 @@ impl Course {
         self.look_after().await?;
         if self.sampled.elapsed() >= SAMPLE {
             self.sampled = Instant::now();
-            let own = own_sample(self.site.dir().path());
+            let own = own_sample();
             for sample in samples(&self.site.cluster).into_iter().chain(own) {
                 self.journal.write(What::Sample(sample))?;
             }
@@ -463,8 +463,11 @@ impl Course {
         self.journal.write(What::FaultEnded { id })
     }
 
-    /// Ends everything that is broken.
+    /// Ends everything that is broken; what waits to be run into, once it was.
     async fn heal(&mut self) -> Result<()> {
+        while self.active.iter().any(|it| it.waits() && !it.is_over()) {
+            self.tick().await?;
+        }
         for active in std::mem::take(&mut self.active) {
             let told = active.seen.is_some();
             self.end(active, told).await?;

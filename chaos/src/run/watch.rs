@@ -143,9 +143,13 @@ pub fn samples(cluster: &Cluster) -> Vec<NodeSample> {
     samples.flatten().collect()
 }
 
-/// What this very process takes.
-pub fn own_sample(dir: &Path) -> Option<NodeSample> {
-    sample("chaos".to_owned(), std::process::id(), dir)
+/// What this very process takes, but for the run's directory, which is to grow.
+pub fn own_sample() -> Option<NodeSample> {
+    let own = sample("chaos".to_owned(), std::process::id(), Path::new(""));
+    own.map(|own| NodeSample {
+        disk_bytes: 0,
+        ..own
+    })
 }
 
 fn sample(node: String, pid: u32, dir: &Path) -> Option<NodeSample> {

@@ -50,7 +50,10 @@ pub(super) fn check(run: &Run) -> CheckResult {
         // The end of a run of its driver shows in the ledger.
         let ended = |it: &&&Execution| it.last < end.plus(BEFORE) && it.last.plus(AFTER) > end;
         let driver_ended = of.iter().any(|it| ended(&it));
-        if is_killed || driver_ended || worker_touched(run, end) {
+        // Its driver's node counts too: a driver that was declared lost takes its application with it.
+        let nodes = of.iter().chain([&executor]).map(|it| it.node.as_deref());
+        let nodes: Vec<Option<&str>> = nodes.collect();
+        if is_killed || driver_ended || touched(run, &nodes, end) {
             continue;
         }
         let mut lines = vec![executor.line()];
@@ -79,12 +82,13 @@ fn kills(run: &Run) -> HashMap<&DriverId, Moment> {
     kills
 }
 
-/// Whether a fault of a worker may be why something ended then: it went on, or its verdict was still to come.
-fn worker_touched(run: &Run, end: Moment) -> bool {
+/// Whether a fault may be why something on these nodes ended then: it went on, or its verdict was still to
+/// come.
+fn touched(run: &Run, nodes: &[Option<&str>], end: Moment) -> bool {
     let timings = &run.options.timings;
     let memory = timings.worker_timeout_ms * 2 + timings.recovery_timeout_ms * 2;
     let memory = Duration::from_millis(memory) + Duration::from_secs(10);
-    let mut faults = run.faults.iter().filter(|it| it.touches_workers());
+    let mut faults = run.faults.iter().filter(|it| it.may_cost(nodes));
     faults.any(|it| it.began <= end && it.ended.is_none_or(|ended| ended.plus(memory) >= end))
 }
 
@@ -123,8 +127,15 @@ mod tests {
 
     #[test]
     fn an_executor_that_ends_with_its_worker() {
-        valid(check(
-            &application(200.0, 100.0).fault(1, 90.0, 95.0, "worker-1"),
-        ));
+        let run = application(200.0, 100.0).fault(1, 90.0, 95.0, "worker-1");
+        valid(check(&run));
+        // Of which it is known that it ran elsewhere.
+        let mut elsewhere = run.clone();
+        for one in &mut elsewhere.executions {
+            one.node = Some("worker-2".to_owned());
+        }
+        invalid(check(&elsewhere), "no worker was touched");
+        elsewhere.faults[0].name = "delay".to_owned();
+        valid(check(&elsewhere));
     }
 }

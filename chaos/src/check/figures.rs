@@ -41,6 +41,10 @@ pub(super) fn of(run: &Run) -> Figures {
     Figures {
         numbers: numbers(run),
         write_gaps_ms,
+        failover_gaps_ms: failover_gaps(run, &writes)
+            .into_iter()
+            .map(millis)
+            .collect(),
         start_gaps_ms: start_gaps.map(millis).collect(),
         keep_overlaps_ms: keep_overlaps(run).into_iter().map(millis).collect(),
         coverage,
@@ -72,6 +76,33 @@ fn write_gap(run: &Run, fault: &Fault, writes: &[Moment]) -> Option<Duration> {
         .take_while(|pair| pair[0] < until);
     pairs.map(|pair| pair[1].since(pair[0])).max()
 }
+
+/// The longest time without an acknowledged write about each beginning of a leadership but the first.
+fn failover_gaps(run: &Run, writes: &[Moment]) -> Vec<Duration> {
+    let mut gaps = Vec::new();
+    let mut epoch = 0;
+    for (at, seen) in &run.observations {
+        if !seen.leader || seen.epoch <= epoch {
+            continue;
+        }
+        let is_first = std::mem::replace(&mut epoch, seen.epoch) == 0;
+        let from = writes.partition_point(|write| *write <= at.minus(SEEN_LATE));
+        let pairs = writes[from.saturating_sub(1)..].windows(2);
+        let pairs = pairs.take_while(|pair| pair[0] <= at.plus(SEEN_EARLY));
+        if let Some(gap) = pairs.map(|pair| pair[1].since(pair[0])).max()
+            && !is_first
+        {
+            gaps.push(gap);
+        }
+    }
+    gaps
+}
+
+/// So late at most a new leader is seen: it is asked now and then.
+const SEEN_LATE: Duration = Duration::from_secs(2);
+
+/// So early it may be seen before it answers a write.
+const SEEN_EARLY: Duration = Duration::from_millis(500);
 
 fn numbers(run: &Run) -> BTreeMap<String, f64> {
     let count =
@@ -124,6 +155,28 @@ fn numbers(run: &Run) -> BTreeMap<String, f64> {
 mod tests {
     use super::super::testing::{run, submit};
     use super::*;
+
+    #[test]
+    fn each_change_of_the_leader_is_measured_but_not_the_first_election() {
+        let mut run = run();
+        for (number, when) in [1.0, 9.0, 9.95, 11.2, 11.25].into_iter().enumerate() {
+            run = run.submitted(when - 0.01, submit(number as u64), number as u64);
+        }
+        for call in &mut run.calls {
+            call.id.client = PROBE.to_owned();
+        }
+        for (when, epoch) in [(0.5, 1), (11.3, 2), (11.4, 2)] {
+            let seen = crate::record::Observation {
+                leader: true,
+                epoch,
+                ..Default::default()
+            };
+            run = run.happened(when, crate::record::What::Observation(seen));
+        }
+        let gaps = of(&run).failover_gaps_ms;
+        assert_eq!(gaps.len(), 1);
+        assert!((gaps[0] - 1_250.0).abs() < 1.0, "{gaps:?}");
+    }
 
     #[test]
     fn a_fail_overs_unavailability_is_from_the_last_write_before_to_the_first_after() {

@@ -9,8 +9,8 @@ use super::collector::Collector;
 use super::{Call, Run};
 use crate::record::{Answer, CheckResult, Moment, Op};
 
-/// What a machine under load may add to the lapse of an order.
-const SLACK: Duration = Duration::from_secs(1);
+/// What a machine under load may add to the lapse of an order, until a process writes its first line.
+const SLACK: Duration = Duration::from_secs(3);
 
 /// After an acknowledged kill nothing of the driver is started, but for an order that was under way.
 pub(super) fn check(run: &Run) -> CheckResult {
@@ -72,7 +72,7 @@ mod tests {
             .submitted(0.5, lasting(1, Keep), 1)
             .ran(1, 1, 10, 1.0, 6.0)
             .killed(5.0, 1)
-            .ran(1, 2, 11, 9.0, 10.0);
+            .ran(1, 2, 11, 10.0, 11.0);
         invalid(check(&run), "after its driver was killed");
     }
 }

@@ -12,6 +12,7 @@ use crate::record::{
     Answer, Clock, Event, FinalState, MasterState, Moment, NodeSample, Observation, Op, Options,
     Phase, RecordError, RunDir, Submit, What, read_json, read_lines,
 };
+use crate::work::ON;
 
 /// A run.
 #[derive(Clone, Debug)]
@@ -69,11 +70,27 @@ impl Fault {
         self.targets.is_empty() || self.targets.iter().any(|it| !it.starts_with("master"))
     }
 
-    /// Whether it hits the master that led.
+    /// Whether it may cost something that runs on one of these nodes: by its own targets, or because it breaks
+    /// the links of masters, whom workers then can't reach. `None` is a node that is not known.
+    pub fn may_cost(&self, nodes: &[Option<&str>]) -> bool {
+        let hits = |target: &str| {
+            let on = |node: &Option<&str>| node.is_none_or(|node| node == target);
+            target.starts_with("worker") && nodes.iter().any(on)
+                || !target.starts_with("worker") && !target.starts_with("master")
+        };
+        self.targets.is_empty()
+            || LINKS.contains(&self.name.as_str())
+            || self.targets.iter().any(|target| hits(target))
+    }
+
+    /// Whether it hits the master that led, and no worker.
     pub fn hits_leader(&self) -> bool {
-        self.leader
-            .as_ref()
-            .is_some_and(|leader| self.targets.contains(leader))
+        let master = |it: &String| it.starts_with("master");
+        self.targets.iter().all(master)
+            && self
+                .leader
+                .as_ref()
+                .is_some_and(|leader| self.targets.contains(leader))
     }
 
     /// The line that a person reads.
@@ -90,6 +107,21 @@ impl Fault {
     }
 }
 
+/// Faults whose targets are masters, and which a worker feels: it hears nothing of the leader.
+const LINKS: [&str; 11] = [
+    "corrupt",
+    "delay",
+    "drip",
+    "flapping",
+    "half-open",
+    "hold",
+    "isolate-leader",
+    "loss",
+    "old-leader-only",
+    "reset",
+    "stalls",
+];
+
 /// One process that ran as an instance.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Execution {
@@ -103,6 +135,8 @@ pub struct Execution {
     pub key: Option<SubmissionKey>,
     /// The leadership whose order started it.
     pub epoch: u64,
+    /// The node that it ran on, as far as it said so.
+    pub node: Option<String>,
     /// When it wrote its first line; `None` if all that is known of it are beats.
     pub started: Option<Moment>,
     /// When it, or what it left behind, wrote its last line.
@@ -352,13 +386,17 @@ impl Ran {
             pid: record.pid,
             key: record.key,
             epoch: record.epoch,
+            node: None,
             started: None,
             last: at,
             ended: None,
         });
         one.last = one.last.max(at);
         match record.event {
-            ledger::Event::Started => one.started = Some(one.started.map_or(at, |it| it.min(at))),
+            ledger::Event::Started => {
+                one.started = Some(one.started.map_or(at, |it| it.min(at)));
+                one.node = record.note.strip_prefix(ON).map(str::to_owned);
+            }
             ledger::Event::Beat => {}
             ledger::Event::Ended => one.ended = Some((at, record.note)),
         }

@@ -77,6 +77,8 @@ pub struct Figures {
     /// Unavailability for writes of each fault that hit a leader, by its name: milliseconds, as the probe saw
     /// it.
     pub write_gaps_ms: BTreeMap<String, Vec<f64>>,
+    /// Unavailability for writes at each change of the leader, milliseconds, as the probe saw it.
+    pub failover_gaps_ms: Vec<f64>,
     /// From each fault that hit a leader to the next start of a process, milliseconds.
     pub start_gaps_ms: Vec<f64>,
     /// Overlap of two copies of a `keep` driver, milliseconds each.

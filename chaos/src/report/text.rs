@@ -88,6 +88,10 @@ fn figures(text: &mut String, verdict: &Verdict) -> std::fmt::Result {
     }
     let gaps: Vec<f64> = figures.write_gaps_ms.values().flatten().copied().collect();
     for (name, values) in [
+        (
+            "no write answered, at each change of leader",
+            &figures.failover_gaps_ms,
+        ),
         ("no write answered, at faults of a leader", &gaps),
         (
             "until the next process starts, likewise",

@@ -1,6 +1,6 @@
 //! The lines of one process in the ledger.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -37,6 +37,18 @@ impl Beats {
         })
     }
 
+    /// Its first line, which says on which node it runs: by its own working directory, not by what it was
+    /// told.
+    pub(super) fn started(&self) -> anyhow::Result<()> {
+        let mut first = self.own.next(Event::Started);
+        let here = std::env::current_dir()?;
+        if let Some(node) = node_of(&here) {
+            first.note = format!("{ON}{node}");
+        }
+        ledger::append(&self.path, &first)?;
+        Ok(())
+    }
+
     /// Every line of it carries this from now on.
     pub(super) fn note(&mut self, note: &str) {
         self.own.note = note.to_owned();
@@ -70,5 +82,26 @@ impl Beats {
     }
 }
 
+/// What the note of a first line begins with, before the node.
+pub(crate) const ON: &str = "on ";
+
+/// The node whose directory this is in: each node's is `nodes/<name>`.
+fn node_of(dir: &Path) -> Option<&str> {
+    let mut parts = dir.iter().skip_while(|part| *part != "nodes");
+    parts.nth(1)?.to_str()
+}
+
 /// Longer than any run; `Instant` can't take for ever.
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_knows_the_node_in_whose_directory_it_runs() {
+        let here = Path::new("/tmp/run/nodes/worker-2/instances/x/work");
+        assert_eq!(node_of(here), Some("worker-2"));
+        assert_eq!(node_of(Path::new("/tmp/run")), None);
+    }
+}

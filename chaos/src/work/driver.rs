@@ -4,7 +4,6 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::Context;
-use vesta_local::ledger::Event;
 
 use super::beats::{Beats, End};
 use super::{TOLD_TO_END, application};
@@ -13,7 +12,7 @@ use crate::record::Manner;
 /// Runs a driver to its end; returns its exit code.
 pub(super) async fn run(manner: Manner) -> anyhow::Result<u8> {
     let beats = Beats::new()?;
-    beats.write(Event::Started)?;
+    beats.started()?;
     let (lasts, code) = match manner {
         Manner::Exits { after_ms, code } => (Some(Duration::from_millis(after_ms)), code),
         Manner::Forever => (None, TOLD_TO_END),

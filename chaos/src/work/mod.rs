@@ -16,6 +16,7 @@ use vesta_types::{Launch, SubmissionKey};
 use crate::record::Manner;
 
 pub use beats::BEAT;
+pub(crate) use beats::ON;
 
 /// What an executor's exit code says when its driver's program can't tell it apart otherwise.
 const TOLD_TO_END: u8 = 0;

@@ -95,11 +95,10 @@ impl Plot {
             options.commit
         );
         self.svg.text((LEFT, 28.0), 14, "start", INK, &words);
-        let gaps = verdict.figures.write_gaps_ms.values().flatten();
-        let gaps = distribution(&gaps.copied().collect::<Vec<f64>>());
+        let gaps = distribution(&verdict.figures.failover_gaps_ms);
         let starts = distribution(&verdict.figures.start_gaps_ms);
         let words = format!(
-            "faults of a leader: no write answered for {gaps}; next process started after {starts}"
+            "changes of leader: no write answered for {gaps}; faults of a leader: next process after {starts}"
         );
         self.svg.text((LEFT, 46.0), 12, "start", FAINT, &words);
         self.y = 56.0;

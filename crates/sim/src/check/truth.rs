@@ -24,7 +24,7 @@ pub struct Truth {
     digests: BTreeMap<u64, u64>,
     epochs: Vec<Epoch>,
     recovered: BTreeMap<Epoch, Option<u64>>,
-    verdicts: BTreeSet<(Epoch, Vec<WorkerId>)>,
+    verdicts: BTreeSet<(Epoch, WorkerId)>,
     /// When a leadership was opened last.
     pub opened_at: Nanos,
     /// How many were.
@@ -270,9 +270,9 @@ impl Truth {
         }
     }
 
-    /// Whether this verdict was not looked at yet.
-    pub fn is_new_verdict(&mut self, epoch: Epoch, workers: Vec<WorkerId>) -> bool {
-        self.verdicts.insert((epoch, workers))
+    /// Whether this is the first verdict of an epoch over a worker.
+    pub fn is_new_verdict(&mut self, epoch: Epoch, worker: &WorkerId) -> bool {
+        self.verdicts.insert((epoch, worker.clone()))
     }
 
     /// A process begins.

@@ -5,6 +5,7 @@ use rand::Rng;
 use super::net::Down;
 use super::{Event, Who, World};
 use crate::clock::{MS, Nanos, SECOND};
+use crate::trace::trace;
 
 const BACKOFF_FIRST: Nanos = 100 * MS;
 const BACKOFF_MOST: Nanos = 2 * SECOND;
@@ -98,7 +99,18 @@ impl World {
         if self.dials(who).is_none_or(stale) {
             return;
         }
-        match self.connect(who, life, master) {
+        let reached = self.connect(who, life, master);
+        trace!(
+            self,
+            "{who} dials m{}: {}",
+            master + 1,
+            if reached.is_some() {
+                "a stream"
+            } else {
+                "nobody"
+            }
+        );
+        match reached {
             Some(stream) => {
                 if let Some(dials) = self.dials(who) {
                     dials.0[master].stream = Some(stream);
@@ -198,6 +210,7 @@ impl World {
         if !known {
             return;
         }
+        trace!(self, "{who}: the stream to m{} is over", master + 1);
         if let Some(dials) = self.dials(who) {
             dials.0[master].stream = None;
         }

@@ -89,7 +89,20 @@ pub struct Master {
     led_last: Option<Nanos>,
     announced: Option<(bool, Option<usize>)>,
     snapshot_at: u64,
+    led: Led,
 }
+
+/// The time that a leadership has led, as seen from outside, and what it heard when.
+#[derive(Debug, Default)]
+struct Led {
+    time: Nanos,
+    at: Nanos,
+    leads: bool,
+    heard: BTreeMap<WorkerId, Nanos>,
+}
+
+/// By so much its own count may differ: it looks more often.
+const LED_SLACK: Nanos = 600 * MS;
 
 impl Master {
     pub(super) fn new(id: u64, clock: Clock) -> Master {
@@ -117,6 +130,7 @@ impl Master {
             led_last: None,
             announced: None,
             snapshot_at: 0,
+            led: Led::default(),
         }
     }
 
@@ -139,6 +153,19 @@ impl Master {
     /// How many streams it holds, and how many proposals wait.
     pub fn held(&self) -> (usize, usize) {
         (self.sessions.len(), self.waiting.len())
+    }
+
+    fn count_led(&mut self, now: Nanos) {
+        let leads = self.shown() != RecoveryState::Standby;
+        let passed = now.saturating_sub(self.led.at);
+        if leads && self.led.leads && passed <= SECOND {
+            self.led.time += passed;
+        }
+        (self.led.leads, self.led.at) = (leads, now);
+    }
+
+    fn hears(&mut self, worker: &WorkerId) {
+        self.led.heard.insert(worker.clone(), self.led.time);
     }
 
     fn now(&self, now: Nanos) -> Now {
@@ -680,6 +707,7 @@ impl World {
         let master = &mut self.masters[m];
         let at = master.now(now);
         let acted = master.standing.act(at, &master.state);
+        master.count_led(now);
         if let Some((term, outputs)) = acted {
             for output in outputs {
                 self.carry_out(m, term, output);
@@ -753,6 +781,7 @@ impl World {
                             m + 1,
                             self.masters[m].state.epoch
                         );
+                        self.masters[m].led = Led::default();
                         self.truth.opened(self.now, m);
                         self.opened(m);
                     }
@@ -807,6 +836,7 @@ impl World {
     fn carry_out(&mut self, m: usize, term: u64, output: Output) {
         match output {
             Output::Propose(ticket, command) => {
+                self.judge_verdict(m, &command);
                 let waiter = Waiter::Own(term, ticket);
                 if let Err(waiter) = self.propose(m, command, waiter, PROPOSE_TIMEOUT) {
                     self.answer(m, waiter, None);
@@ -827,6 +857,39 @@ impl World {
                     let stream = *stream;
                     self.say_down(stream, Down::App(message));
                 }
+            }
+        }
+    }
+
+    /// Verdicts come by time led, never by less.
+    fn judge_verdict(&mut self, m: usize, command: &Command) {
+        let (epoch, lost): (Epoch, Vec<WorkerId>) = match command {
+            Command::LoseWorkers {
+                epoch,
+                workers,
+                cause,
+            } if !cause.contains("in order") => {
+                (*epoch, workers.iter().map(|it| it.0.clone()).collect())
+            }
+            Command::CompleteRecovery { epoch, condemned } => (*epoch, condemned.clone()),
+            _ => return,
+        };
+        let timeout = crate::clock::nanos(self.options.worker_timeout());
+        let least = (timeout / 100 * 95).saturating_sub(LED_SLACK);
+        let led = &self.masters[m].led;
+        for worker in lost {
+            // What is proposed again was judged when it was proposed first.
+            if !self.truth.is_new_verdict(epoch, &worker) {
+                continue;
+            }
+            let silent = led.time - led.heard.get(&worker).copied().unwrap_or(0);
+            if silent < least {
+                let ms = silent / MS;
+                self.broken(format!(
+                    "m{} gives {worker} up after {ms} ms of silence while it led",
+                    m + 1
+                ));
+                return;
             }
         }
     }
@@ -887,6 +950,12 @@ impl World {
             return;
         }
         self.follow(m);
+        if let Who::Worker(w) = self.streams[stream].who
+            && !matches!(message, Up::Fin)
+        {
+            let worker = self.workers[w].id.clone();
+            self.masters[m].hears(&worker);
+        }
         match message {
             Up::Hello => self.greet(m, stream),
             Up::Fin => self.broken_at_master(stream),
@@ -952,6 +1021,10 @@ impl World {
             return;
         }
         let (m, session, life, who) = (it.master, it.session, it.master_life, it.who);
+        if it.open_client && !it.vanished {
+            // The machine says so to the other end.
+            self.say_down(stream, Down::Fin);
+        }
         if self.masters[m].life != life || !self.masters[m].up || session == 0 {
             return;
         }

@@ -49,6 +49,15 @@ pub enum Who {
     App(usize),
 }
 
+impl std::fmt::Display for Who {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Who::Worker(w) => write!(f, "w{}", w + 1),
+            Who::App(a) => write!(f, "a{}", a + 1),
+        }
+    }
+}
+
 /// What happens at a moment. `life`: only in that life of its process.
 #[derive(Debug)]
 #[expect(missing_docs, reason = "each is named like what handles it")]

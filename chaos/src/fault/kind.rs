@@ -92,7 +92,7 @@ pub enum Kind {
     ForeignData,
     /// A master is taken out of the cluster and joins again under a new id.
     Replace,
-    /// A master's wall clock jumps, by up to two hours, and back.
+    /// A master's wall clock jumps, and back.
     WallJump,
 }
 

@@ -8,7 +8,7 @@ use super::collector::Collector;
 use super::{Call, Run};
 use crate::record::{Answer, CheckResult, Moment, Op};
 
-/// The last word of the masters on each driver.
+/// The final word of the masters on each driver.
 type Last<'a> = HashMap<&'a DriverId, (&'a Call, &'a str)>;
 
 /// Every acknowledged submission is still known, and ran unless it was killed or its worker was lost.
@@ -79,6 +79,8 @@ pub(super) fn check(run: &Run) -> CheckResult {
                 );
             }
             Some(_) => found.invalid(format!("{driver} was acknowledged and never ran"), lines),
+            // It ended and was forgotten before anybody asked: as good an excuse as a state that says so.
+            None if worker_broken(run, at) => {}
             None => found.unknown(format!("{driver} never ran, and nobody said why"), lines),
         }
     }
@@ -113,11 +115,23 @@ fn forgotten(run: &Run) -> HashMap<vesta_types::SubmissionKey, &Call> {
     asked.collect()
 }
 
+/// What is not final says nothing of a driver that is in no state any more.
 fn last_words(run: &Run) -> Last<'_> {
     let mut last = HashMap::new();
     for call in &run.calls {
-        if let (Op::Status { driver, .. }, Some((_, Answer::Status { state, stale, .. }))) =
-            (&call.op, call.ok())
+        if let (
+            Op::Status { driver, .. },
+            Some((
+                _,
+                Answer::Status {
+                    state,
+                    ended,
+                    stale,
+                    ..
+                },
+            )),
+        ) = (&call.op, call.ok())
+            && *ended
             && !stale
         {
             last.insert(driver, (call, state.as_str()));
@@ -200,6 +214,17 @@ mod tests {
             .killed(2.0, 1);
         run.state = shown(1, "KILLED");
         valid(check(&run));
+    }
+
+    #[test]
+    fn one_that_was_forgotten_is_judged_by_whether_a_worker_was_broken() {
+        let run = || run().submitted(1.0, submit(1), 1).found(900.0, 1, Some(1));
+        unknown(check(&run()), "nobody said why");
+        valid(check(&run().fault(1, 0.5, 9.0, "worker-1")));
+        unknown(
+            check(&run().fault(1, 0.5, 9.0, "master-1")),
+            "nobody said why",
+        );
     }
 
     #[test]

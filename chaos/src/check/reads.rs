@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use vesta_types::DriverId;
-use vesta_types::limits::HISTORY_AGE;
+use vesta_types::limits::{HISTORY_AGE, HISTORY_MIN};
 
 use super::collector::Collector;
 use super::kills::kills;
@@ -63,6 +63,9 @@ fn read(call: &Call) -> Option<(Moment, Moment, u64, &Call)> {
     Some((call.invoked, at, index, call))
 }
 
+/// So many drivers are remembered whatever their age.
+const REMEMBERED: usize = HISTORY_MIN / 2;
+
 /// What is known of one driver from answers that came in so far.
 #[derive(Clone, Copy, Default)]
 struct Known<'a> {
@@ -92,6 +95,16 @@ pub(super) fn check_drivers(run: &Run) -> CheckResult {
     for (_, driver, call) in run.named() {
         submitted.entry(driver).or_insert(call);
     }
+    // A leader's clock that jumps ahead makes everything old at once.
+    let jumped = run.faults.iter().filter(|it| it.name == "wall-jump");
+    let jumped = jumped.map(|it| it.began).min();
+    let acknowledged = submitted.values().filter_map(|it| Some(it.ok()?.0));
+    let mut acknowledged: Vec<Moment> = acknowledged.collect();
+    acknowledged.sort_unstable();
+    let may_forget = |at: Moment, read: Moment| {
+        let before = |moment| acknowledged.partition_point(|it| *it <= moment);
+        jumped.is_some_and(|jumped| jumped < read) && before(read) - before(at) > REMEMBERED
+    };
     let mut drivers: Vec<_> = reads.into_iter().collect();
     drivers.sort_by_key(|it| it.0);
     for (driver, reads) in drivers {
@@ -108,8 +121,10 @@ pub(super) fn check_drivers(run: &Run) -> CheckResult {
             }
             let killed = kills.get(driver).filter(|(_, at)| *at < call.invoked);
             let submitted = submitted.get(driver).filter(|it| {
-                it.ok()
-                    .is_some_and(|(at, _)| at < call.invoked && call.invoked.since(at) < KEPT)
+                it.ok().is_some_and(|(at, _)| {
+                    let young = call.invoked.since(at) < KEPT;
+                    at < call.invoked && young && !may_forget(at, call.invoked)
+                })
             });
             if let Some((what, before)) =
                 known.contradicted(call, killed.map(|it| it.0), submitted.copied())
@@ -254,6 +269,17 @@ mod tests {
             .submitted(1.0, submit(1), 1)
             .call(2.0, 2.1, op(), none());
         invalid(check_drivers(&early), "not known after it was acknowledged");
+        // A clock that jumps makes it old before its time, but only where there are many newer ones.
+        let mut jumped = early.fault(1, 1.5, 1.6, "master-1");
+        jumped.faults[0].name = "wall-jump".to_owned();
+        invalid(
+            check_drivers(&jumped),
+            "not known after it was acknowledged",
+        );
+        for number in 2..150 {
+            jumped = jumped.submitted(1.2, submit(number), number);
+        }
+        valid(check_drivers(&jumped));
         let late = run()
             .submitted(1.0, submit(1), 1)
             .call(700.0, 700.1, op(), none());

@@ -77,8 +77,14 @@ impl Own {
         self.inner().lasting.push(driver);
     }
 
+    /// One of the last, or any that was not seen to have ended: so that most ends are seen before the masters
+    /// forget them.
     pub(super) fn to_read(&self, random: &mut impl Rng) -> Option<DriverId> {
         let inner = self.inner();
+        let live = inner.live.len();
+        if live > 0 && random.random_bool(0.6) {
+            return inner.live.iter().nth(random.random_range(0..live)).cloned();
+        }
         let count = inner.recent.len();
         (count > 0).then(|| inner.recent[random.random_range(0..count)].clone())
     }

@@ -17,6 +17,8 @@ pub(super) struct Content {
     entries: BTreeMap<u64, Vec<u8>>,
     /// Entries from this index on are not synced.
     unsynced_from: u64,
+    /// What a canary has claimed to be synced, and is with the next sync.
+    claimed: u64,
     pub(super) purged: Option<Purged>,
     pub(super) snapshot: Option<Snapshot>,
 }
@@ -35,6 +37,7 @@ impl Content {
             committed: 0,
             entries: BTreeMap::new(),
             unsynced_from: 0,
+            claimed: 0,
             purged: None,
             snapshot: None,
         }
@@ -122,6 +125,13 @@ impl Content {
         self.unsynced_from = self.last().map_or(0, |last| last + 1);
     }
 
+    /// The canary "acknowledge-before-flush": what it says to have synced is written by the next sync.
+    pub(super) fn sync_late(&mut self) {
+        let end = self.last().map_or(0, |last| last + 1);
+        self.unsynced_from = self.claimed.min(end);
+        self.claimed = end;
+    }
+
     pub(super) fn read(&self, from: u64, to: u64) -> Vec<Record> {
         let record = |(index, bytes): (&u64, &Vec<u8>)| Record {
             index: *index,
@@ -140,6 +150,7 @@ impl Content {
         }
         self.entries.split_off(&index);
         self.unsynced_from = self.unsynced_from.min(index);
+        self.claimed = self.claimed.min(index);
         Ok(())
     }
 

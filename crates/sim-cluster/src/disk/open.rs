@@ -97,7 +97,12 @@ impl Disk for OpenDisk {
     }
 
     fn sync(&self) -> Result<(), JournalError> {
-        self.write()?.content.sync();
+        let mut inner = self.write()?;
+        if canary::is_on("acknowledge-before-flush") {
+            inner.content.sync_late();
+        } else {
+            inner.content.sync();
+        }
         Ok(())
     }
 

@@ -79,7 +79,12 @@ impl Context {
                     now.term
                 )));
             }
-            let _ = tokio::time::timeout(wait, watch.changed()).await;
+            // A node that has stopped says nothing any more, at once and for ever.
+            if let Ok(Err(_)) = tokio::time::timeout(wait, watch.changed()).await {
+                return Err(status::unavailable(
+                    "this master is stopping; nothing was done, ask another",
+                ));
+            }
         }
     }
 
@@ -185,3 +190,70 @@ macro_rules! here_or_leader {
     }};
 }
 pub(crate) use here_or_leader;
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    use vesta_consensus::Peer;
+    use vesta_core::Policy;
+    use vesta_types::{Lease, OnDisconnect};
+
+    use super::*;
+    use crate::leader::Timing;
+    use crate::{Config, Master, Platform};
+
+    /// A master that waits to be joined: it knows no leader.
+    async fn lone(data_dir: std::path::PathBuf) -> Master {
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let second = Duration::from_secs(1);
+        let peers: Vec<Peer> = Vec::new();
+        let config = Config {
+            node: vesta_consensus::Config {
+                node_id: 1,
+                data_dir,
+                raft_listen: any,
+                client_addr: "localhost:1".to_owned(),
+                raft_addr: "localhost:2".to_owned(),
+                peers,
+                form: false,
+                heartbeat: Duration::from_millis(100),
+                election_min: second,
+                election_max: second * 2,
+                snapshot_every: 10_000,
+                speaks: crate::speaks(),
+            },
+            listen: any,
+            metrics_listen: None,
+            timing: Timing {
+                worker_timeout: second * 60,
+                recovery_timeout: second * 60,
+                app_lease: second * 300,
+                lease: second,
+                gap: second,
+                repeat: second,
+            },
+            policy: Policy::default(),
+            max_executor_retries: 10,
+            on_disconnect: OnDisconnect::Keep,
+            lease: Lease {
+                time_ms: 120_000,
+                grace_ms: 10_000,
+            },
+            insecure: false,
+        };
+        Master::start(Platform::default(), config).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_write_at_a_master_that_stops_is_refused_and_waits_in_no_busy_loop() {
+        let dir = tempfile::tempdir().unwrap();
+        let master = lone(dir.path().join("data")).await;
+        master.context().node.shutdown().await;
+        let refused = master.context().route(&Request::new(())).await;
+        let Err(refused) = refused else {
+            panic!("it leads or knows who does");
+        };
+        assert!(refused.message().contains("is stopping"), "{refused:?}");
+    }
+}

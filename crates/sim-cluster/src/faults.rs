@@ -15,7 +15,7 @@ use crate::options::{Options, pick};
 use crate::story::Story;
 
 /// The kinds of faults, each as often as it stands here.
-const KINDS: [Kind; 15] = [
+const KINDS: [Kind; 17] = [
     Kind::Crash,
     Kind::Crash,
     Kind::Crash,
@@ -28,6 +28,8 @@ const KINDS: [Kind; 15] = [
     Kind::CutOneWay,
     Kind::CutOneWay,
     Kind::Hold,
+    Kind::CutWorker,
+    Kind::CutWorker,
     Kind::Loss,
     Kind::Slow,
     Kind::Clock,
@@ -49,6 +51,8 @@ enum Kind {
     CutOneWay,
     /// A machine's messages come later, all at once: a short partition as TCP lives through it.
     Hold,
+    /// A worker is cut off from some or all masters, for up to longer than it takes to be declared lost.
+    CutWorker,
     /// Some segments to and from a machine are lost, and with them their connections.
     Loss,
     /// A slow disk, or slow links.
@@ -76,6 +80,8 @@ pub struct Faults {
     /// When a machine that is down comes up again.
     down: BTreeMap<u64, Duration>,
     slow_disks: BTreeMap<u64, Duration>,
+    /// Until when a worker is cut off.
+    workers: BTreeMap<u64, Duration>,
 }
 
 impl Faults {
@@ -89,6 +95,7 @@ impl Faults {
             network: None,
             down: BTreeMap::new(),
             slow_disks: BTreeMap::new(),
+            workers: BTreeMap::new(),
         }
     }
 
@@ -126,6 +133,7 @@ impl Faults {
             *until = at;
         }
         self.slow_disks.values_mut().for_each(|until| *until = at);
+        self.workers.values_mut().for_each(|until| *until = at);
         self.end(at, sim);
         // Down for good, as far as this phase goes.
         for id in away {
@@ -161,6 +169,14 @@ impl Faults {
                     .say_at(at, &machine.name, format!("down, {lost} entries lost"));
             }
             sim.bounce(machine.name.as_str());
+        }
+        for number in due(&self.workers, at) {
+            self.workers.remove(&number);
+            let worker = crate::worker::name(number);
+            for machine in &self.machines {
+                sim.repair(worker.as_str(), machine.name.as_str());
+            }
+            self.story.say_at(at, &worker, "is reached again");
         }
         for id in due(&self.slow_disks, at) {
             self.slow_disks.remove(&id);
@@ -210,6 +226,7 @@ impl Faults {
                 let until = at + Duration::from_millis(random.random_range(500..3_000));
                 self.slow_disks.insert(id, until);
             }
+            Kind::CutWorker => self.cut_worker(at, sim, random),
             Kind::Cut | Kind::CutOneWay | Kind::Hold | Kind::Loss | Kind::Slow => {
                 self.disturb(kind, at, sim, random);
             }
@@ -284,6 +301,28 @@ impl Faults {
         self.story.say_at(at, "net", text);
         let until = at + Duration::from_millis(random.random_range(200..4_000));
         self.network = Some((until, network));
+    }
+
+    fn cut_worker(&mut self, at: Duration, sim: &mut Sim<'_>, random: &mut StdRng) {
+        let number = random.random_range(1..=self.options.workers);
+        if self.workers.contains_key(&number) {
+            return;
+        }
+        let mut masters: Vec<String> = self
+            .machines
+            .iter()
+            .map(|machine| machine.name.clone())
+            .collect();
+        masters.shuffle(random);
+        if random.random_ratio(1, 3) {
+            masters.truncate(random.random_range(1..masters.len()));
+        }
+        let worker = vec![crate::worker::name(number)];
+        each(&worker, &masters, |a, b| sim.partition(a, b));
+        let text = format!("cut between {} and {}", worker[0], masters.join(" "));
+        self.story.say_at(at, "net", text);
+        let until = at + Duration::from_millis(random.random_range(500..9_000));
+        self.workers.insert(number, until);
     }
 
     fn machine(&self, id: u64) -> &Arc<Machine> {

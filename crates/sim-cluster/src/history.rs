@@ -26,8 +26,10 @@ pub struct Asked {
     pub submissions: BTreeMap<SubmissionKey, Submission>,
     /// Drivers whose kill was acknowledged.
     pub killed: BTreeSet<DriverId>,
-    /// Submissions that were acknowledged, with the time at which they were begun and answered.
-    pub served: Vec<(Duration, Duration)>,
+    /// Submissions that were acknowledged: when they were begun and answered, and their drivers.
+    pub served: Vec<(Duration, Duration, DriverId)>,
+    /// Instances that were executed, and when.
+    pub executed: BTreeMap<String, Duration>,
     /// Calls of any kind that got an answer.
     pub answers: u64,
 }
@@ -40,15 +42,27 @@ impl History {
 }
 
 impl Asked {
+    /// Whether an instance of a driver that was acknowledged, and submitted after `at`, was executed.
+    pub fn executed_after(&self, at: Duration) -> bool {
+        let later = self.served.iter().filter(|(begun, _, _)| *begun >= at);
+        later.into_iter().any(|(_, _, driver)| {
+            let from = format!("{driver}.");
+            self.executed
+                .range(from.clone()..)
+                .next()
+                .is_some_and(|(id, _)| id.starts_with(&from))
+        })
+    }
+
     /// When the first submission that was begun after `at` was acknowledged.
     pub fn served_after(&self, at: Duration) -> Option<Duration> {
-        let later = self.served.iter().filter(|(begun, _)| *begun >= at);
-        later.map(|(_, answered)| *answered).min()
+        let later = self.served.iter().filter(|(begun, ..)| *begun >= at);
+        later.map(|(_, answered, _)| *answered).min()
     }
 
     /// The longest time without an acknowledgement before `until`.
     pub fn longest_gap(&self, until: Duration) -> Duration {
-        let mut answered: Vec<Duration> = self.served.iter().map(|(_, at)| *at).collect();
+        let mut answered: Vec<Duration> = self.served.iter().map(|(_, at, _)| *at).collect();
         answered.push(until);
         answered.sort_unstable();
         let gaps = answered.windows(2).map(|pair| pair[1] - pair[0]);

@@ -15,6 +15,7 @@ mod run;
 mod seeded;
 mod story;
 mod submitter;
+mod worker;
 
 use std::process::ExitCode;
 use std::time::Instant;

@@ -21,6 +21,8 @@ pub struct Options {
     pub seed: u64,
     /// How many masters.
     pub masters: u64,
+    /// How many workers.
+    pub workers: u64,
     /// How many clients.
     pub clients: u64,
     /// Entries between two snapshots.
@@ -44,6 +46,7 @@ impl Options {
         Options {
             seed,
             masters: if random.random_ratio(1, 6) { 5 } else { 3 },
+            workers: 2,
             clients: 3,
             snapshot_every: *pick(&mut random, &[15, 40, 150, 10_000]),
             sync_ms: *pick(&mut random, &[(0, 1), (1, 5), (5, 20), (1, 60)]),
@@ -64,10 +67,11 @@ impl fmt::Display for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "seed {}: {} masters, {} clients, a snapshot every {} entries, syncs of {}-{} ms, messages of up to \
+            "seed {}: {} masters, {} workers, {} clients, a snapshot every {} entries, syncs of {}-{} ms, messages of up to \
              {} ms, a fault about every {} ms for {} s{}",
             self.seed,
             self.masters,
+            self.workers,
             self.clients,
             self.snapshot_every,
             self.sync_ms.0,

@@ -86,6 +86,19 @@ impl<'a> Run<'a> {
             sim.host(machine.name.as_str(), move || Arc::clone(&started).live());
         }
         let history = History::default();
+        for number in 1..=options.workers {
+            let (options, machines) = (options.clone(), machines.clone());
+            let (history, story) = (history.clone(), story.clone());
+            sim.host(crate::worker::name(number), move || {
+                crate::worker::live(
+                    number,
+                    options.clone(),
+                    machines.clone(),
+                    history.clone(),
+                    story.clone(),
+                )
+            });
+        }
         for number in 1..=options.clients {
             let submitter = Submitter::new(number, options, &history, story);
             sim.client(format!("c{number}"), submitter.work(Rc::clone(stop)));
@@ -157,22 +170,37 @@ impl<'a> Run<'a> {
         self.faults.heal(at, &mut self.sim, away);
     }
 
-    /// A submission that begins now must be served in time.
+    /// A submission that begins now must be acknowledged and executed in time.
     fn serves(&mut self) -> bool {
         let healed = self.sim.elapsed();
+        let mut acknowledged = None;
         while self.sim.elapsed() < healed + HEALED_WITHIN {
             if !self.step() {
                 return false;
             }
-            let served = self.history.lock().served_after(healed);
-            if let Some(served) = served {
-                let took = (served - healed).as_secs_f64();
-                let text = format!("a submission was served {took:.3} s after healing");
-                self.story.say_at(served, "heal", text);
+            let asked = self.history.lock();
+            let at = self.sim.elapsed();
+            if acknowledged.is_none()
+                && let Some(answered) = asked.served_after(healed)
+            {
+                acknowledged = Some(answered);
+                let took = (answered - healed).as_secs_f64();
+                let text = format!("a submission was acknowledged {took:.3} s after healing");
+                self.story.say_at(at, "heal", text);
+            }
+            if acknowledged.is_some() && asked.executed_after(healed) {
+                let took = (at - healed).as_secs_f64();
+                let text = format!("its driver was executed {took:.3} s after healing");
+                self.story.say_at(at, "heal", text);
                 return true;
             }
         }
-        let text = format!("no submission was served within {HEALED_WITHIN:?} after healing");
+        let what = if acknowledged.is_some() {
+            "executed, though one was acknowledged,"
+        } else {
+            "acknowledged"
+        };
+        let text = format!("no submission was {what} within {HEALED_WITHIN:?} after healing");
         self.story.violation(self.sim.elapsed(), "end", text);
         false
     }
@@ -220,10 +248,11 @@ impl<'a> Run<'a> {
             .filter(|submission| !submission.acknowledged.is_empty())
             .count();
         format!(
-            "{:.0} s simulated; {} of {} submissions acknowledged, {} kills, {} answers in all, longest pause {:.1} s; {}",
+            "{:.0} s simulated; {} of {} submissions acknowledged, {} instances executed, {} kills, {} answers in all, longest pause {:.1} s; {}",
             self.sim.elapsed().as_secs_f64(),
             acknowledged,
             asked.submissions.len(),
+            asked.executed.len(),
             asked.killed.len(),
             asked.answers,
             asked.longest_gap(self.sim.elapsed()).as_secs_f64(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// What the lines mean, printed before them.
 pub const LEGEND: &str = "\
-[seconds] who  what        m1… masters, c1… clients, net and disk: a fault
+[seconds] who  what        m1… masters, w1… workers, c1… clients, net and disk: a fault
   up, down    a master's process begins, ends      leads term    Raft's leader of that term
   submit ok   acknowledged      lost  outcome unknown      away  nothing was done
   VIOLATION   what must not be";

@@ -107,7 +107,7 @@ impl Submitter {
                 {
                     let mut history = self.history.lock();
                     history.answers += 1;
-                    history.served.push((begun, now()));
+                    history.served.push((begun, now(), driver.clone()));
                     let submission = history.submissions.entry(key).or_default();
                     submission.acknowledged.insert(driver.clone());
                     if submission.acknowledged.len() > 1 {
@@ -158,9 +158,10 @@ impl Submitter {
         match self.client.get_driver(request).await {
             Ok(reply) => {
                 self.history.lock().answers += 1;
-                let ended = reply.driver.is_some_and(|driver| driver.ended);
-                if killed && !ended {
-                    let text = format!("{driver} was killed, and a later read shows it alive");
+                let dying =
+                    |driver: vesta_proto::client::Driver| driver.ended || driver.kill_requested;
+                if killed && !reply.driver.is_some_and(dying) {
+                    let text = format!("{driver} was killed, and a later read shows nothing of it");
                     self.story.violation(now(), &self.name, text);
                 }
             }
@@ -195,7 +196,7 @@ impl Submitter {
     }
 }
 
-/// A driver that nobody can hold: no worker is there, so it waits.
+/// A driver; every third is started again when its worker is lost.
 fn description(key: SubmissionKey) -> DriverDescription {
     DriverDescription {
         name: short(key),
@@ -205,7 +206,7 @@ fn description(key: SubmissionKey) -> DriverDescription {
         },
         cores: 1,
         memory_mib: 64,
-        supervise: false,
+        supervise: is_supervised(key),
         conf: std::collections::BTreeMap::new(),
         executor: None,
         total_executor_cores: None,
@@ -213,6 +214,12 @@ fn description(key: SubmissionKey) -> DriverDescription {
         on_disconnect: None,
         lease: None,
     }
+}
+
+/// Whether the driver of this key is supervised.
+pub fn is_supervised(key: SubmissionKey) -> bool {
+    let uuid = Uuid::parse_str(&key.to_string()).unwrap_or_default();
+    uuid.as_u128().is_multiple_of(3)
 }
 
 /// The random end of a key: what tells it from the others of a run.

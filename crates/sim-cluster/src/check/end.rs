@@ -91,13 +91,29 @@ pub fn judge(at: Duration, state: &ClusterState, asked: &Asked, story: &Story) {
             }
         }
     }
+    for driver in state
+        .drivers
+        .values()
+        .filter(|it| !it.description.supervise)
+    {
+        let of_it = format!("{}.", driver.id);
+        let runs: Vec<&String> = asked
+            .executed
+            .keys()
+            .filter(|id| id.starts_with(&of_it))
+            .collect();
+        if runs.len() > 1 {
+            let text = format!(
+                "{} is not supervised, and was executed as {runs:?}",
+                driver.id
+            );
+            story.violation(at, "end", text);
+        }
+    }
     for id in &asked.killed {
-        let ended = state
-            .drivers
-            .get(id)
-            .is_some_and(|driver| driver.ended.is_some());
-        if !ended {
-            let text = format!("{id}: its kill was acknowledged, and it has not ended");
+        let found = state.drivers.get(id);
+        if !found.is_some_and(|driver| driver.ended.is_some() || driver.kill_requested) {
+            let text = format!("{id}: its kill was acknowledged, and nothing of it is known");
             story.violation(at, "end", text);
         }
     }

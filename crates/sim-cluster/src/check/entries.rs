@@ -50,8 +50,9 @@ impl Entries {
             self.on_quorum = status.committed;
         }
         let compared = self.compared.entry(machine.id).or_default();
-        for index in *compared + 1..=status.committed {
-            // Not synced here yet, or covered by a snapshot; a node's own copy may lag behind its knowledge.
+        for index in *compared + 1..=status.applied {
+            // Not synced here yet, or covered by a snapshot. Up to what it has applied, for a node may know of a commit
+            // before it has cut off what stands there.
             let Some(entry) = machine.disk.entry(index) else {
                 continue;
             };
@@ -62,6 +63,6 @@ impl Entries {
                 story.violation(at, &machine.name, text);
             }
         }
-        *compared = status.committed.max(*compared);
+        *compared = status.applied.max(*compared);
     }
 }

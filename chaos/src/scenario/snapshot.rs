@@ -130,6 +130,11 @@ pub async fn leader_by_snapshot(setting: Setting) -> Result<(), Finding> {
         "{begun} drivers ran of {}",
         keys.len() + 1
     );
+    // One that stops over what it lacks leaves the others to answer rightly.
+    must!(
+        stage.masters[away].is_running() && stage.leader().await? == away,
+        "the master that came by a snapshot leads no more"
+    );
     app.unregister(false, "done").await?;
     stage.end().await
 }

@@ -484,7 +484,8 @@ impl World {
             return;
         }
         self.masters[m].disk.vote_flushed(term, vote);
-        self.truth.term_seen(m, term, &mut self.broken);
+        let durable = self.masters[m].disk.durable.term;
+        self.truth.term_seen(m, durable, &mut self.broken);
         if self.masters[m].disk.written.term != term {
             return;
         }

@@ -61,7 +61,7 @@ impl Engine {
     }
 
     fn sync_files(&self) -> Result<(), JournalError> {
-        if vesta_types::canary::is_on("fdatasync") {
+        if vesta_types::canary::is_on("no-fdatasync") {
             return Ok(());
         }
         for name in [SETTINGS, DATA, BLOBS] {
@@ -136,7 +136,7 @@ impl Engine {
             &self.path.join(DATA),
             &files::injected(errno)
         )));
-        if vesta_types::canary::is_on("fdatasync") {
+        if vesta_types::canary::is_on("no-fdatasync") {
             return Ok(());
         }
         self.data

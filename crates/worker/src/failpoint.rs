@@ -4,20 +4,22 @@
 /// Holds the caller at the failpoint `name`: `return` until it is switched off, `return(MS)` for so many
 /// milliseconds, `N*return` for N steps of 20 ms. Blocking actions (`pause`, `sleep`) are for
 /// [`point`].
+#[cfg(any(debug_assertions, feature = "faults"))]
 pub(crate) async fn hold(name: &'static str) {
-    #[cfg(any(debug_assertions, feature = "faults"))]
-    {
-        use std::time::Duration;
-        const STEP: Duration = Duration::from_millis(20);
-        while let Some(millis) = value(name) {
-            match millis.and_then(|text| text.parse().ok()) {
-                Some(millis) => return tokio::time::sleep(Duration::from_millis(millis)).await,
-                None => tokio::time::sleep(STEP).await,
-            }
+    use std::time::Duration;
+    const STEP: Duration = Duration::from_millis(20);
+    while let Some(millis) = value(name) {
+        match millis.and_then(|text| text.parse().ok()) {
+            Some(millis) => return tokio::time::sleep(Duration::from_millis(millis)).await,
+            None => tokio::time::sleep(STEP).await,
         }
     }
-    #[cfg(not(any(debug_assertions, feature = "faults")))]
-    let _ = name;
+}
+
+/// Nothing, in this build. (Not `async`: its future would keep the name.)
+#[cfg(not(any(debug_assertions, feature = "faults")))]
+pub(crate) fn hold(_name: &'static str) -> std::future::Ready<()> {
+    std::future::ready(())
 }
 
 /// What the failpoint `name` is to `return`, if it is set to that.

@@ -294,10 +294,11 @@ impl Truth {
         restart: u32,
         order: &RunOrder,
         was_paused: bool,
-        state: &ClusterState,
+        state: Option<&ClusterState>,
         broken: &mut Broken,
     ) -> usize {
-        if !was_paused && is_terminal(instance, state) {
+        let is_over = state.is_some_and(|state| is_terminal(instance, state));
+        if !was_paused && is_over {
             broke(broken, || {
                 format!(
                     "{instance} is executed on w{} after its worker was declared lost (order freshness)",
@@ -324,9 +325,10 @@ impl Truth {
         &mut self,
         w: usize,
         instance: &InstanceId,
-        state: &ClusterState,
+        state: Option<&ClusterState>,
         broken: &mut Broken,
     ) {
+        let Some(state) = state else { return };
         let unwanted = match &instance.work {
             Work::Driver { driver, attempt } => state.drivers.get(driver).is_none_or(|driver| {
                 driver.attempt != *attempt
@@ -357,9 +359,10 @@ impl Truth {
         &mut self,
         app: &AppId,
         said: &str,
-        state: &ClusterState,
+        state: Option<&ClusterState>,
         broken: &mut Broken,
     ) {
+        let Some(state) = state else { return };
         let live = state.applications.get(app).is_some_and(|app| app.is_live());
         if live {
             broke(broken, || {

@@ -233,11 +233,11 @@ impl World {
     fn app_ended(&mut self, app: usize) {
         let ended = self.apps[app].follow.ended.clone();
         if let (Some(ended), Some(id)) = (ended, self.apps[app].registered.clone()) {
-            let newest = self.newest();
+            let newest = self.current();
             self.truth.told_ended(
                 &id,
                 &ended.state,
-                &self.masters[newest].state,
+                newest.map(|m| &self.masters[m].state),
                 &mut self.broken,
             );
         }

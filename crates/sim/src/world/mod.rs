@@ -405,6 +405,14 @@ impl World {
         most.unwrap_or(0)
     }
 
+    /// A master that has applied everything that was ever committed. Directly after all were restarted
+    /// there is none: their states are those of snapshots.
+    fn current(&self) -> Option<usize> {
+        let newest = self.newest();
+        let all = self.truth.committed_entries();
+        (self.masters[newest].applied >= all).then_some(newest)
+    }
+
     fn client_site(&self, client: usize) -> usize {
         self.masters.len() + self.workers.len() + client
     }

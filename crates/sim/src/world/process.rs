@@ -77,8 +77,8 @@ impl World {
             w + 1,
             short(instance)
         );
-        let newest = self.newest();
-        let state = &self.masters[newest].state;
+        let newest = self.current();
+        let state = newest.map(|m| &self.masters[m].state);
         let line = self.truth.executed(
             self.now,
             w,

@@ -486,9 +486,13 @@ impl World {
 
     fn stop(&mut self, w: usize, instance: &InstanceId) {
         trace!(self, "w{} ends {}", w + 1, short(instance));
-        let newest = self.newest();
-        self.truth
-            .stopped(w, instance, &self.masters[newest].state, &mut self.broken);
+        let newest = self.current();
+        self.truth.stopped(
+            w,
+            instance,
+            newest.map(|m| &self.masters[m].state),
+            &mut self.broken,
+        );
         let life = self.workers[w].life;
         let Some(agent) = self.workers[w].agent.as_mut() else {
             return;

@@ -22,6 +22,8 @@ pub(super) struct Attention {
     pub(super) open: BTreeSet<WorkerId>,
     /// Workers whose heartbeat is to be confirmed.
     pub(super) beating: BTreeSet<WorkerId>,
+    /// Workers to be asked again if their answer doesn't count by then, in led time.
+    pub(super) to_ask: BTreeSet<(Duration, WorkerId)>,
     /// Workers whose report is to be proposed.
     pub(super) reported: BTreeSet<WorkerId>,
     /// Workers without a stream, or about to end: they get nothing new.

@@ -53,7 +53,7 @@ pub struct Timing {
     pub lease: Duration,
     /// A gap in the leader's own loop after which nothing it knows can be trusted.
     pub gap: Duration,
-    /// How often orders that nobody has taken up are said again.
+    /// How often what nobody has taken up is said again: orders, and the question to a worker.
     pub repeat: Duration,
 }
 
@@ -212,6 +212,7 @@ impl Leader {
         let leads = self.clock.leading() && state.epoch == self.epoch;
         if leads || canary::is_on("old-epoch-effects") {
             self.propose_reports(state);
+            self.ask_the_unanswered(state);
             self.confirm_applications(state);
             self.judge(state);
             self.complete_recovery(state);

@@ -10,7 +10,7 @@ use vesta_types::{
     canary,
 };
 
-use super::attention::keep;
+use super::attention::{Attention, keep};
 use super::{Leader, Output, Pending, SessionId, WorkerReport, dispatch};
 
 /// What this leader knows of a worker, beside the state.
@@ -34,7 +34,9 @@ pub(super) struct WorkerLine {
     pub(super) ordered: Option<dispatch::Sent>,
     /// Orders that it has refused as stale, as it says.
     pub(super) stale_orders: u64,
-    /// Whether it is to be asked again with its next heartbeat.
+    /// Led time when it was asked last on this session to answer this epoch.
+    asked: Duration,
+    /// Whether it is to be asked again though it has answered.
     ask_again: bool,
     /// Whether it is about to end, in order, as it says.
     pub(super) leaving: bool,
@@ -54,6 +56,7 @@ impl WorkerLine {
             condemned: false,
             ordered: None,
             stale_orders: 0,
+            asked: led,
             ask_again: false,
             leaving: false,
             has: None,
@@ -67,6 +70,12 @@ impl WorkerLine {
             worker.state != WorkerState::Dead
                 && worker.description.incarnation == description.incarnation
         })
+    }
+
+    /// Whether the state has its answer to the current leader, on this session.
+    fn has_answered(&self, state: &ClusterState) -> bool {
+        let confirmed = |worker| state.is_confirmed(worker);
+        self.has.is_some() && self.known_in(state).is_some_and(confirmed)
     }
 
     /// Whether it has said something that no entry has taken up yet.
@@ -129,8 +138,8 @@ impl Leader {
         line.leaving = false;
         line.last_heard = led;
         self.attention.workers.insert(id.clone());
-        self.sessions.insert(session, id);
-        self.say_master_changed(session);
+        self.sessions.insert(session, id.clone());
+        self.ask(&id);
     }
 
     pub(super) fn worker_closed(&mut self, session: SessionId) {
@@ -162,18 +171,29 @@ impl Leader {
         line.last_heard = led;
         line.unconfirmed = Some((sequence, mono));
         // One that was declared lost and has kept its stream has not answered since.
-        let answered = line.has.is_some()
-            && line
-                .known_in(state)
-                .is_some_and(|worker| state.is_confirmed(worker));
-        // It sends, and has not answered: it is asked again.
-        if line.ask_again || (!answered && !line.has_unproposed()) {
-            line.ask_again = false;
-            self.say_master_changed(session);
+        if !line.has_answered(state) {
+            let due = line.asked + self.timing.repeat;
+            self.attention.to_ask.insert((due, id.clone()));
         }
     }
 
-    fn say_master_changed(&mut self, session: SessionId) {
+    /// Asks a worker at once to answer this epoch, and again at the pace of [`Timing::repeat`] until its
+    /// answer counts: a worker answers at once, so whoever asked at each answer that doesn't count would
+    /// ask as fast as the network goes.
+    ///
+    /// [`Timing::repeat`]: super::Timing::repeat
+    fn ask(&mut self, id: &WorkerId) {
+        let led = self.clock.led();
+        let Some(line) = self.workers.get_mut(id) else {
+            return;
+        };
+        let Some(session) = line.session else {
+            return;
+        };
+        line.asked = led;
+        line.ask_again = false;
+        let due = led + self.timing.repeat;
+        self.attention.to_ask.insert((due, id.clone()));
         let message = MasterChanged {
             epoch: self.epoch.0,
             cluster_id: self.cluster.to_string(),
@@ -184,18 +204,53 @@ impl Leader {
         ));
     }
 
-    pub(super) fn worker_report(&mut self, session: SessionId, report: WorkerReport) {
-        let (led, epoch) = (self.clock.led(), self.epoch);
-        let Some(id) = self.sessions.get(&session) else {
+    /// Asks a worker again, though it may have answered, no sooner than [`Timing::repeat`] after the last
+    /// time.
+    ///
+    /// [`Timing::repeat`]: super::Timing::repeat
+    fn ask_again(&mut self, id: &WorkerId) {
+        let Some(line) = self.workers.get_mut(id) else {
             return;
         };
-        let Some(line) = self.workers.get_mut(id) else {
+        line.ask_again = true;
+        let due = line.asked + self.timing.repeat;
+        self.attention.to_ask.insert((due, id.clone()));
+    }
+
+    /// Asks those again that send, and whose answer doesn't count after all this time.
+    pub(super) fn ask_the_unanswered(&mut self, state: &ClusterState) {
+        let led = self.clock.led();
+        let due =
+            |attention: &Attention| attention.to_ask.first().is_some_and(|(due, _)| *due <= led);
+        while due(&self.attention) {
+            let Some((_, id)) = self.attention.to_ask.pop_first() else {
+                return;
+            };
+            let (repeat, silence) = (self.timing.repeat, self.timing.worker_timeout);
+            let wanted = self.workers.get(&id).is_some_and(|line| {
+                let overdue = led >= line.asked + repeat;
+                let sends = led < line.last_heard + silence;
+                let open = !line.has_answered(state) && !line.has_unproposed();
+                overdue && sends && (line.ask_again || open)
+            });
+            if wanted {
+                self.ask(&id);
+            }
+        }
+    }
+
+    pub(super) fn worker_report(&mut self, session: SessionId, report: WorkerReport) {
+        let (led, epoch) = (self.clock.led(), self.epoch);
+        let Some(id) = self.sessions.get(&session).cloned() else {
+            return;
+        };
+        let Some(line) = self.workers.get_mut(&id) else {
             return;
         };
         line.last_heard = led;
         line.stale_orders = report.stale_orders;
         if report.epoch != epoch {
-            self.say_master_changed(session);
+            self.ask_again(&id);
             return;
         }
         let has = report.reports.iter().map(|report| report.instance.clone());
@@ -207,8 +262,8 @@ impl Leader {
         line.leaving = report.leaving;
         line.description = Some(report.description.clone());
         line.report = Some(report);
-        keep(&mut self.attention.workers, id, true);
-        keep(&mut self.attention.reported, id, true);
+        keep(&mut self.attention.workers, &id, true);
+        keep(&mut self.attention.reported, &id, true);
     }
 
     /// Confirms heartbeats: only when a quorum has acknowledged something sent after the heartbeat
@@ -270,8 +325,11 @@ impl Leader {
             return;
         };
         line.proposing = false;
-        // Refused, or its fate is not known: the worker is asked again with its next heartbeat.
-        line.ask_again = !matches!(reply, Some(Ok(_)));
+        line.ask_again = false;
+        // Refused, or its fate is not known.
+        if !matches!(reply, Some(Ok(_))) {
+            return self.ask_again(worker);
+        }
         if let (Some(session), Some(Ok(Answer::Reported { acknowledged }))) = (line.session, reply)
             && !acknowledged.is_empty()
         {

@@ -24,6 +24,8 @@ pub(super) struct Session {
     sequence: u64,
     /// Heartbeats sent in it, oldest first.
     sent: VecDeque<(u64, Boottime)>,
+    /// The last epoch under which its master said in it that it leads now.
+    announced: Option<Epoch>,
 }
 
 impl Reconciler {
@@ -41,6 +43,7 @@ impl Reconciler {
             id: from.session,
             sequence: 0,
             sent: VecDeque::new(),
+            announced: None,
         };
         self.sessions.insert(from.master.clone(), session);
         self.send_heartbeat(now, &from.master, out);
@@ -92,7 +95,12 @@ impl Reconciler {
         }
         self.follow(&from);
         self.report_at(now);
-        self.send_heartbeat(now, &from.master, out);
+        // Once: to a repetition the report is the answer. A heartbeat to each goes round and round with a
+        // master that repeats itself at each heartbeat.
+        let session = self.sessions.get_mut(&from.master);
+        if session.is_some_and(|session| session.announced.replace(epoch) != Some(epoch)) {
+            self.send_heartbeat(now, &from.master, out);
+        }
     }
 
     pub(super) fn heartbeat_confirmed(

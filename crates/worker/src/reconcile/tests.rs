@@ -580,6 +580,28 @@ fn a_new_leader_is_answered_with_everything_not_acknowledged_and_a_heartbeat() {
 }
 
 #[test]
+fn a_leader_that_repeats_itself_at_each_heartbeat_is_not_answered_with_another_heartbeat() {
+    let mut world = World::led();
+    let mut answered = 0;
+    for _ in 0..100 {
+        let beaten = world.heartbeats(&m1()).len();
+        if answered < beaten {
+            answered = beaten;
+            world.lead(&m1(), 1);
+        }
+        world.pass(Duration::from_millis(10));
+    }
+    assert!(world.heartbeats(&m1()).len() <= 2, "{:?}", world.done);
+    world.done.clear();
+    world.lead(&m1(), 1);
+    world.pass(Duration::from_millis(10));
+    assert_eq!(world.reports().len(), 1, "it is answered all the same");
+    world.done.clear();
+    world.lead(&m1(), 2);
+    assert_eq!(world.heartbeats(&m1()).len(), 1, "a new epoch is news");
+}
+
+#[test]
 fn an_end_is_reported_again_until_it_is_acknowledged() {
     let mut world = World::led();
     world.order(&m1(), 1, 10, &[1], &[]);

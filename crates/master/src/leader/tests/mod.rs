@@ -209,11 +209,15 @@ impl Play {
         }
     }
 
+    fn pass_ms(&mut self, ms: u64) {
+        self.ms += ms;
+        self.act();
+    }
+
     /// Time passes in steps of 100 ms.
     fn pass(&mut self, seconds: u64) {
         for _ in 0..seconds * 10 {
-            self.ms += 100;
-            self.act();
+            self.pass_ms(100);
         }
     }
 

@@ -72,3 +72,101 @@ fn an_opening_that_arrives_after_that_of_a_newer_session_changes_nothing() {
     );
     assert_eq!(play.state.workers.len(), 1);
 }
+
+/// How often a worker was asked to answer since it was looked at last.
+fn asked(play: &mut Play) -> usize {
+    let said = std::mem::take(&mut play.said);
+    let asks =
+        |(_, message): &(SessionId, _)| matches!(message, to_worker::Message::MasterChanged(_));
+    said.iter().filter(|said| asks(said)).count()
+}
+
+#[test]
+fn a_worker_whose_reports_get_lost_is_asked_at_once_and_then_at_a_pace() {
+    let mut play = Play::new();
+    play.attach(1, "a");
+    play.fail_over(2);
+    play.said.clear();
+    play.take(Input::WorkerOpened(1, worker("a")));
+    play.act();
+    assert_eq!(asked(&mut play), 1, "at once");
+    // It answers each question with a heartbeat at once, and its reports get lost.
+    let mut turns = 0;
+    for _ in 0..100 {
+        play.take(Input::WorkerHeartbeat(1, play.ms + 1));
+        play.pass_ms(100);
+        turns += asked(&mut play);
+    }
+    assert!((4..=5).contains(&turns), "asked {turns} times in 10 s");
+}
+
+#[test]
+fn a_worker_that_sends_one_heartbeat_and_loses_its_report_is_asked_again_within_a_pace() {
+    let mut play = Play::new();
+    play.attach(1, "a");
+    play.fail_over(2);
+    play.take(Input::WorkerOpened(1, worker("a")));
+    play.take(Input::WorkerHeartbeat(1, 1));
+    play.act();
+    play.said.clear();
+    play.pass(2);
+    assert_eq!(asked(&mut play), 1, "though its next heartbeat is far");
+    play.report(1, "a", Vec::new());
+    play.pass(10);
+    assert_eq!(asked(&mut play), 0, "it has answered");
+}
+
+#[test]
+fn a_worker_whose_reports_are_refused_is_asked_again_at_a_pace_and_not_in_a_circle() {
+    let mut play = Play::new();
+    play.attach(1, "a");
+    play.said.clear();
+    // The outcome of whatever it says is never known.
+    let mut proposed = 0;
+    let mut turns = 0;
+    for turn in 0..100 {
+        if turn == 0 || asked(&mut play) > 0 {
+            turns += 1;
+            play.take(Input::WorkerReport(1, of_more_cores()));
+            let now = play.now();
+            for output in play.leader.act(now, &play.state) {
+                let Output::Propose(ticket, _) = output else {
+                    continue;
+                };
+                proposed += 1;
+                play.take(Input::Proposed(ticket, None));
+            }
+        }
+        play.pass_ms(100);
+    }
+    assert_eq!(turns, proposed);
+    assert!((4..=6).contains(&turns), "{turns} turns in 10 s");
+}
+
+#[test]
+fn a_report_of_another_epoch_is_asked_for_anew_at_a_pace() {
+    let mut play = Play::new();
+    play.attach(1, "a");
+    play.said.clear();
+    for _ in 0..100 {
+        let mut report = of_more_cores();
+        report.epoch = Epoch(9);
+        play.take(Input::WorkerReport(1, report));
+        play.pass_ms(100);
+    }
+    let turns = asked(&mut play);
+    assert!((4..=6).contains(&turns), "asked {turns} times in 10 s");
+}
+
+/// A report of worker a that has always news: of another size than the state has it.
+fn of_more_cores() -> WorkerReport {
+    let mut description = worker("a");
+    description.capacity.cores += 1;
+    WorkerReport {
+        epoch: Epoch(1),
+        description,
+        reports: Vec::new(),
+        stale_orders: 0,
+        leaving: false,
+    }
+}

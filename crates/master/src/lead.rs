@@ -18,6 +18,7 @@ use vesta_types::limits::PROPOSALS_MAX;
 use crate::context::{Context, Shown};
 use crate::failpoints;
 use crate::leader::{Input, Leader, Now, Output, Ticket};
+use crate::proposer::Failure;
 use crate::standing::{Standing, Step};
 use crate::time::Base;
 
@@ -150,14 +151,9 @@ impl Lead {
             let reply = proposer.own(command).await;
             if let Err(error) = &reply {
                 tracing::warn!(term, %error, "the first entry of a leadership was not applied");
-                tokio::time::sleep(TICK).await;
             }
-            let _ = done
-                .send(Done::Started {
-                    term,
-                    reply: reply.ok(),
-                })
-                .await;
+            let reply = after_pause(reply).await;
+            let _ = done.send(Done::Started { term, reply }).await;
         });
     }
 
@@ -263,13 +259,13 @@ impl Lead {
                     if let Err(error) = &reply {
                         tracing::warn!(%error, "a proposal of this leader has no answer");
                     }
-                    let _ = done
-                        .send(Done::Proposed {
-                            term,
-                            ticket,
-                            reply: reply.ok(),
-                        })
-                        .await;
+                    let reply = after_pause(reply).await;
+                    let proposed = Done::Proposed {
+                        term,
+                        ticket,
+                        reply,
+                    };
+                    let _ = done.send(proposed).await;
                 });
             }
             Output::ToWorker(session, message) => self.tell_worker(session, message),
@@ -381,6 +377,15 @@ impl Lead {
     }
 }
 
+/// A reply at once; that there is none after a pause. Whoever hears of that proposes again, and Raft refuses at
+/// once while it hands the leadership over.
+async fn after_pause(reply: Result<Reply, Failure>) -> Option<Reply> {
+    if reply.is_err() {
+        tokio::time::sleep(TICK).await;
+    }
+    reply.ok()
+}
+
 impl Context {
     /// What a worker's stream begins with.
     pub fn worker_welcome(&self) -> worker::Welcome {
@@ -417,5 +422,17 @@ impl Context {
                 })
                 .collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_raft_refuses_at_once_is_not_proposed_again_without_pause() {
+        let begun = Instant::now();
+        assert_eq!(after_pause(Err(Failure::NotLeader)).await, None);
+        assert!(begun.elapsed() >= TICK);
     }
 }

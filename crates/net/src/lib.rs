@@ -85,22 +85,21 @@ impl Net {
     }
 }
 
+/// A connection as hyper takes it.
+type Dialled = TokioIo<Box<dyn Io>>;
+
+/// A connection that is being made.
+type Dialling = BoxFuture<'static, io::Result<Dialled>>;
+
 /// Dials for tonic.
 fn connector(
     network: &Arc<dyn Network>,
-) -> impl tower::Service<
-    Uri,
-    Response = TokioIo<Box<dyn Io>>,
-    Error = io::Error,
-    Future = BoxFuture<'static, io::Result<TokioIo<Box<dyn Io>>>>,
-> + Send
-+ 'static {
+) -> impl tower::Service<Uri, Response = Dialled, Error = io::Error, Future = Dialling> + Send + 'static
+{
     let network = Arc::clone(network);
-    tower::service_fn(
-        move |uri: Uri| -> BoxFuture<'static, io::Result<TokioIo<Box<dyn Io>>>> {
-            let address = uri.authority().map(ToString::to_string).unwrap_or_default();
-            let dialled = network.dial(address);
-            Box::pin(async move { Ok(TokioIo::new(dialled.await?)) })
-        },
-    )
+    tower::service_fn(move |uri: Uri| -> Dialling {
+        let address = uri.authority().map(ToString::to_string).unwrap_or_default();
+        let dialled = network.dial(address);
+        Box::pin(async move { Ok(TokioIo::new(dialled.await?)) })
+    })
 }

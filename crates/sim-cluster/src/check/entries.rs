@@ -12,7 +12,7 @@ use crate::story::Story;
 
 #[derive(Default)]
 pub(super) struct Entries {
-    /// The hash of each entry that some node knew to be committed.
+    /// The hash of each entry that some node has applied.
     committed: BTreeMap<u64, u64>,
     /// Up to where each node's entries were compared.
     compared: BTreeMap<u64, u64>,
@@ -49,10 +49,22 @@ impl Entries {
             }
             self.on_quorum = status.committed;
         }
+        self.compare(at, machine, status.applied, story);
+    }
+
+    /// Compares what this node has applied, and synced, with what others have.
+    ///
+    /// Not what it knows to be committed: openraft counts a commit from the entries that it has *accepted*, while the
+    /// order to cut off what stands at their places may still wait in the flusher's queue. Until that is done the disk
+    /// rightly has other entries there, of a leader that was never followed. Cut, append and apply are carried out
+    /// in this order, each after the one before, so nothing of the kind is left at or below what is applied.
+    fn compare(&mut self, at: Duration, machine: &Machine, applied: u64, story: &Story) {
         let compared = self.compared.entry(machine.id).or_default();
-        for index in *compared + 1..=status.applied {
-            // Not synced here yet, or covered by a snapshot. Up to what it has applied, for a node may know of a commit
-            // before it has cut off what stands there.
+        // A process that begins anew applies anew.
+        *compared = applied.min(*compared);
+        let to = applied.min(machine.disk.durable().last);
+        for index in *compared + 1..=to {
+            // Covered by a snapshot.
             let Some(entry) = machine.disk.entry(index) else {
                 continue;
             };
@@ -63,6 +75,6 @@ impl Entries {
                 story.violation(at, &machine.name, text);
             }
         }
-        *compared = status.applied.max(*compared);
+        *compared = to.max(*compared);
     }
 }

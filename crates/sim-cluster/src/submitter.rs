@@ -17,6 +17,9 @@ use crate::net;
 use crate::options::{Options, pick};
 use crate::story::Story;
 
+/// Of how many of the newest drivers one is read.
+const READ_OF: usize = 5;
+
 /// One client.
 pub struct Submitter {
     name: String,
@@ -144,12 +147,18 @@ impl Submitter {
         }
     }
 
-    /// A consistent read must see every driver that was acknowledged before it began.
+    /// A consistent read must see every driver that was acknowledged, to whomever, before it began. One of the
+    /// newest: what a leader that was replaced and has not heard of it does not know.
     async fn read(&mut self) {
-        if self.drivers.is_empty() {
+        let newest: Vec<DriverId> = {
+            let history = self.history.lock();
+            let served = history.served.iter().rev().take(READ_OF);
+            served.map(|(_, _, driver)| driver.clone()).collect()
+        };
+        if newest.is_empty() {
             return;
         }
-        let driver = pick(&mut self.random, &self.drivers).clone();
+        let driver = pick(&mut self.random, &newest).clone();
         let killed = self.history.lock().killed.contains(&driver);
         let request = GetDriverRequest {
             driver_id: driver.to_string(),

@@ -10,6 +10,7 @@ use vesta_worker::reconcile::is_fresh;
 use vesta_worker::store::records::{Ending, Outcome, Process as Pid, Running, Started};
 use vesta_worker::supervisor::backoff::Backoff;
 use vesta_worker::supervisor::lease::left;
+use vesta_worker::supervisor::look::{Look, last_look};
 
 use super::process::Plan;
 use super::worker::short;
@@ -215,22 +216,28 @@ impl World {
         let ttl = self.options.order_ttl();
         let worker = &mut self.workers[w];
         let fresh = is_fresh(worker.confirmed(), worker.local(now), ttl);
+        let directory = worker.disk.instances.get(instance);
+        let told = directory.is_some_and(|it| it.told_to_end);
         let Some(own) = worker.supervisors.get_mut(instance) else {
             return;
         };
-        if fresh {
-            own.was_paused = false;
-            // Nothing is between this look and exec but a pause.
-            return self.next(w, instance, 0, Next::Exec(restart));
+        match last_look(restart, ttl, || fresh, || told) {
+            Look::Execute => {
+                own.was_paused = false;
+                // Nothing is between this look and exec but a pause.
+                self.next(w, instance, 0, Next::Exec(restart));
+            }
+            Look::Wait if !own.stopped => {
+                self.next(w, instance, LOOK_AGAIN, Next::Look(restart));
+            }
+            Look::NeverRan(reason) => {
+                self.finish(w, instance, restart, Outcome::NeverRan { reason });
+            }
+            Look::Wait | Look::End => {
+                own.stopped = true;
+                self.finish(w, instance, restart, Outcome::Exited(Exit::default()));
+            }
         }
-        if restart == 0 {
-            let reason = format!("too late: no heartbeat of the last {ttl:?} is confirmed");
-            return self.finish(w, instance, 0, Outcome::NeverRan { reason });
-        }
-        if own.stopped {
-            return self.finish(w, instance, restart, Outcome::Exited(Exit::default()));
-        }
-        self.next(w, instance, LOOK_AGAIN, Next::Look(restart));
     }
 
     fn exec(&mut self, w: usize, instance: &InstanceId, restart: u32) {

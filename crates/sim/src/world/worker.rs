@@ -37,6 +37,8 @@ pub struct Directory {
     pub pids: BTreeMap<u32, Running>,
     /// `exit.n`
     pub exits: BTreeMap<u32, Ending>,
+    /// `told_to_end`
+    pub told_to_end: bool,
     /// `interrupted`
     pub interrupted: Option<String>,
     /// `acknowledged`
@@ -448,6 +450,7 @@ impl World {
             started: BTreeMap::new(),
             pids: BTreeMap::new(),
             exits: BTreeMap::new(),
+            told_to_end: false,
             interrupted: None,
             acknowledged: false,
             supervisor: None,
@@ -499,6 +502,9 @@ impl World {
         };
         if let Some(stopped) = agent.watched.get_mut(instance) {
             *stopped = true;
+        }
+        if let Some(directory) = self.workers[w].disk.instances.get_mut(instance) {
+            directory.told_to_end = true;
         }
         if self.workers[w].is_supervised(instance) {
             self.terminate(w, instance);
@@ -645,6 +651,7 @@ impl World {
             if self.rng.random_bool(0.5) {
                 directory.pids.clear();
                 directory.supervisor = None;
+                directory.told_to_end = false;
             }
             if self.rng.random_bool(0.5) {
                 directory.acknowledged = false;

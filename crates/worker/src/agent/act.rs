@@ -50,6 +50,12 @@ impl Agent {
                 if let Some(stop) = self.stops.get(&instance) {
                     stop.send_replace(true);
                 }
+                // Before any later confirmation: a supervisor that sees that one sees this, too, even
+                // if its signal is still under way. After the above: where there is no directory yet,
+                // nothing is started any more.
+                if let Err(error) = self.store.instance(&instance).tell_to_end() {
+                    tracing::error!(%instance, %error, "its supervisor hears by a signal alone that it is to end");
+                }
             }
             Action::Forget(instance) => {
                 if let Err(error) = self.store.instance(&instance).acknowledge() {
@@ -174,5 +180,48 @@ impl Agent {
                 self.step(Input::SessionClosed { from }).await;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use uuid::Uuid;
+    use vesta_types::{ClusterId, Containment, DriverId, Timestamp};
+
+    use super::*;
+    use crate::Config;
+    use crate::agent::describe;
+    use crate::store::Store;
+    use crate::store::recover::Recovered;
+
+    #[tokio::test]
+    async fn that_an_instance_is_to_end_is_in_its_directory_before_anything_later_is_confirmed() {
+        let root = tempfile::tempdir().unwrap();
+        let config = Config::new(vec!["m:1".into()], root.path().to_owned(), 1, 1).unwrap();
+        let mut store = Store::open(root.path()).unwrap();
+        let identity = store.identify("h", 1).unwrap();
+        let boot = Uuid::from_u128(1);
+        let host = IpAddr::V4(Ipv4Addr::LOCALHOST).to_string();
+        let description = describe(
+            &config,
+            &identity,
+            boot,
+            Containment::ProcessGroups,
+            host,
+            1,
+        )
+        .unwrap();
+        let found = Recovered::default();
+        let mut agent =
+            Agent::new(config, store, identity, boot, description, None, found).unwrap();
+        let cluster = ClusterId(Uuid::from_u128(2));
+        let instance = InstanceId::driver(cluster, DriverId::mint(Timestamp(0), 1), 1);
+        let dir = agent.store.instance(&instance);
+        std::fs::create_dir_all(dir.path()).unwrap();
+        assert!(!dir.is_told_to_end());
+        agent.act(Action::Stop(instance)).await;
+        assert!(dir.is_told_to_end());
     }
 }

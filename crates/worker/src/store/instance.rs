@@ -8,6 +8,7 @@
 //! started.<n>       it is about to be executed for the n-th time; or it never will be
 //! pid.<n>           the process's pid and start time
 //! exit.<n>          how that run ended, and whether another one follows
+//! told_to_end       it is not to be executed any more (agent); says nothing of whether it was
 //! interrupted       it was started and its outcome is not known
 //! acknowledged      its end is committed
 //! work/             the process's directory, with its artifacts
@@ -174,6 +175,25 @@ impl InstanceDir {
 
     fn interrupted(&self) -> Option<String> {
         files::read_json(&self.path.join("interrupted")).value()
+    }
+
+    /// Lets its supervisor know that it is to end, for good: what has not been executed by then never is.
+    /// A supervisor of an earlier release hears it by its signal alone.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub(crate) fn tell_to_end(&self) -> io::Result<()> {
+        // Not synced: after a power cut no supervisor is left that could look.
+        match files::write_visible(&self.path.join("told_to_end"), b"") {
+            // Its order is not on disk yet, or has left it: there is no supervisor.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            written => written,
+        }
+    }
+
+    /// Whether it was told to end.
+    pub(crate) fn is_told_to_end(&self) -> bool {
+        self.path.join("told_to_end").exists()
     }
 
     /// Whether its records prove that nothing of it runs: its last end, or that it never will start. That

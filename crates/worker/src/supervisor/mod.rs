@@ -5,6 +5,7 @@ mod artifacts;
 pub mod backoff;
 mod environment;
 pub mod lease;
+pub mod look;
 mod printed;
 mod reap;
 mod run;

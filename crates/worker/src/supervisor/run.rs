@@ -13,6 +13,7 @@ use vesta_types::Exit;
 
 use super::backoff::Backoff;
 use super::lease::Leased;
+use super::look::{Look, last_look};
 use super::printed::Printed;
 use super::{artifacts, environment, reap};
 use crate::clock;
@@ -133,14 +134,17 @@ impl Supervisor {
         };
         command.stdout(stdout).stderr(stderr);
         // The last look before exec. The records are written already: syncing them may take long.
-        while !freshness::is_fresh(self.dir.root(), self.boot, self.order.order_ttl) {
-            if restart == 0 {
-                let ttl = self.order.order_ttl;
-                let reason = format!("too late: no heartbeat of the last {ttl:?} is confirmed");
-                return Outcome::NeverRan { reason };
-            }
-            if self.is_stopped_within(LOOK_AGAIN).await {
-                return Outcome::Exited(Exit::default());
+        loop {
+            let ttl = self.order.order_ttl;
+            let fresh = || freshness::is_fresh(self.dir.root(), self.boot, ttl);
+            match last_look(restart, ttl, fresh, || self.dir.is_told_to_end()) {
+                Look::Execute => break,
+                Look::Wait if !self.is_stopped_within(LOOK_AGAIN).await => {}
+                Look::NeverRan(reason) => return Outcome::NeverRan { reason },
+                Look::Wait | Look::End => {
+                    self.stopped = true;
+                    return Outcome::Exited(Exit::default());
+                }
             }
         }
         let spawned = self.spawn(&mut command);
@@ -295,4 +299,71 @@ fn could_not_run(error: String) -> Outcome {
 fn tell_agent() {
     let mut out = io::stdout();
     let _ = out.write_all(b"\n").and_then(|()| out.flush());
+}
+
+#[cfg(test)]
+mod tests {
+    use vesta_proto::worker_convert::RunOrder;
+    use vesta_types::{Booking, ClusterId, DriverId, Epoch, InstanceId, Launch, Timestamp};
+
+    use super::*;
+    use crate::clock::Boottime;
+
+    #[tokio::test]
+    async fn a_superseded_driver_that_waits_for_its_restart_is_not_executed_when_its_stop_is_confirmed()
+     {
+        let root = tempfile::tempdir().unwrap();
+        let cluster = ClusterId(Uuid::from_u128(1));
+        let instance = InstanceId::driver(cluster, DriverId::mint(Timestamp(0), 1), 1);
+        let dir = InstanceDir::new(root.path(), &instance);
+        let run = RunOrder {
+            instance,
+            launch: Launch {
+                program: "touch".into(),
+                args: vec!["executed".into()],
+                ..Launch::default()
+            },
+            booking: Booking::plain(1, 1),
+            supervise: true,
+            conf: Default::default(),
+            profile: 0,
+            name: "x".into(),
+            payload: Vec::new(),
+            executor: None,
+            lease: None,
+            total_executor_cores: None,
+        };
+        let order = InstanceOrder {
+            run,
+            epoch: Epoch(1),
+            worker: "worker-1".parse().unwrap(),
+            host: "h".into(),
+            port: 1,
+            masters: Vec::new(),
+            order_ttl: Duration::from_secs(15),
+            kill_grace: Duration::from_secs(1),
+            restart_backoff: 1.0,
+            cgroup: None,
+            log_max: 1024,
+            artifact_max: 1024,
+        };
+        dir.accept(&order).unwrap();
+        let boot = Uuid::from_u128(2);
+        // What an agent does with orders that stop it and the confirmation that came with them; its
+        // signal is under way.
+        dir.tell_to_end().unwrap();
+        freshness::confirm(root.path(), boot, Boottime::now()).unwrap();
+        let mut supervisor = Supervisor::new(dir.clone(), order, boot).unwrap();
+        let outcome = supervisor.run(1, &[]).await;
+        let killed = Exit {
+            killed: true,
+            ..Exit::default()
+        };
+        assert_eq!(supervisor.with_stop(outcome), Outcome::Exited(killed));
+        let first = supervisor.run(0, &[]).await;
+        assert!(matches!(first, Outcome::NeverRan { .. }), "{first:?}");
+        assert!(!dir.work_path().join("executed").exists());
+        // It makes nothing look started.
+        assert_eq!(dir.last_started(), None);
+    }
 }

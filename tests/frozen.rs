@@ -212,9 +212,10 @@ async fn the_version_of_the_rules_is_raised_when_the_last_master_speaks_it_and_a
         ..options()
     };
     let mut cluster = support::prepare(options).await;
-    let next = "master.speaks=return(2)";
+    let spoken = vesta_core::version::LATEST;
+    let next = format!("master.speaks=return({})", spoken + 1);
     for at in 0..2 {
-        cluster.masters[at].set_env("FAILPOINTS", next);
+        cluster.masters[at].set_env("FAILPOINTS", &next);
     }
     cluster.start_all().await;
     let version = async || {
@@ -225,26 +226,32 @@ async fn the_version_of_the_rules_is_raised_when_the_last_master_speaks_it_and_a
             reply.masters.iter().map(|one| one.speaks).min(),
         )
     };
+    wait_until("what all speak to be followed", BOUND, async || {
+        version().await == (spoken, Some(spoken))
+    })
+    .await
+    .unwrap();
     // One that speaks it leads, has looked twice, and has left it.
     if cluster.leader().await == 2 {
         let output = cluster.vesta(&["cluster", "transfer", "1"]).await;
         assert!(output.status.success(), "{}", stderr(&output));
     }
     let said = "not every master speaks the next version of the rules";
+    let looks = |at: usize| cluster.masters[at].log_text().matches(said).count();
+    let before = [looks(0), looks(1)];
     let looked = wait_until("the leader to have looked twice", BOUND, async || {
-        let looks = |at: usize| cluster.masters[at].log_text().matches(said).count();
-        looks(0).max(looks(1)) >= 2
+        (0..2).any(|at| looks(at) >= before[at] + 2)
     });
     looked.await.unwrap();
-    assert_eq!(version().await, (1, Some(1)));
+    assert_eq!(version().await, (spoken, Some(spoken)));
     cluster.masters[2].kill().unwrap();
-    cluster.masters[2].set_env("FAILPOINTS", next);
+    cluster.masters[2].set_env("FAILPOINTS", &next);
     cluster.restart_master(2).await;
     let client = cluster.client();
     wait_until("the version to be raised", BOUND, async || {
         let request = vesta_client::proto::ListRequest::default();
         let reply = client.list_masters(request).await;
-        reply.is_ok_and(|reply| reply.version == 2)
+        reply.is_ok_and(|reply| reply.version == spoken + 1)
     })
     .await
     .unwrap();
@@ -256,14 +263,15 @@ async fn the_version_of_the_rules_is_raised_when_the_last_master_speaks_it_and_a
     let ended = cluster.masters[2].wait(BOUND).await.unwrap().unwrap();
     assert_eq!(ended.code(), Some(1));
     let log = cluster.masters[2].log_text();
-    assert!(log.contains("it needs version 2 of the rules"), "{log}");
+    let needs = format!("it needs version {} of the rules", spoken + 1);
+    assert!(log.contains(&needs), "{log}");
     let (at, named) = cluster.add_master().unwrap();
     cluster.masters[at].start().unwrap();
     let url = cluster.master_url();
     let output = support::vesta(&url, &["cluster", "add", &named]).await;
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     assert!(
-        stderr(&output).contains("speaks version 1"),
+        stderr(&output).contains(&format!("speaks version {spoken}")),
         "{}",
         stderr(&output)
     );

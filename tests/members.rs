@@ -391,7 +391,7 @@ async fn members_are_shown_and_what_can_t_be_done_with_them_is_refused_with_its_
     for fact in [
         "leader",
         "voter",
-        "rules of version 1",
+        "rules of version ",
         "2 voters",
         "loss of 0",
     ] {

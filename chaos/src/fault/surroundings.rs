@@ -11,10 +11,9 @@ use super::processes::node;
 use super::{Kind, Planned};
 use crate::site::Site;
 
-/// How far a wall clock jumps, in seconds. A key from a client that is ahead of its leader by more than ten
-/// minutes is refused, so back it goes by less. Ahead by little: a leader's clock ages the history of what
-/// ended, which is an open defect (docs/defects.md), and a longer leap would hide everything else behind it.
-const JUMPS: [i64; 4] = [20, 10, -540, -60];
+/// How far a wall clock jumps, in seconds. While a leader is behind by more than ten minutes it refuses the
+/// keys of clients whose clocks are right, as it should; that they are told so is part of this.
+const JUMPS: [i64; 6] = [7_200, 3_600, 60, -60, -540, -7_200];
 
 /// What is to be undone.
 #[derive(Debug)]

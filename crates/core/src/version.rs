@@ -12,8 +12,12 @@ use crate::state::ClusterState;
 /// The rules that every release speaks: those of a cluster before its version is raised.
 pub const FIRST: u32 = 1;
 
+/// From this version on what has ended ages by [`ClusterState::ageing`], which follows nobody's wall
+/// clock; before, by [`ClusterState::clock`].
+pub const AGEING: u32 = 2;
+
 /// The highest version that this code speaks.
-pub const LATEST: u32 = 1;
+pub const LATEST: u32 = 2;
 
 /// An entry or a state of a later version.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

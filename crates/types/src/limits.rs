@@ -138,6 +138,10 @@ pub const HISTORY_MIN: usize = 200;
 /// How long an ended driver or application is kept at least, so that `--wait` can't miss it.
 pub const HISTORY_AGE: Duration = Duration::from_secs(600);
 
+/// How much one entry ages what has ended, at most: so much of its time a leader's wall clock that jumps
+/// takes away.
+pub const AGEING_STEP_MAX: Duration = Duration::from_secs(1);
+
 /// Most ended drivers, and ended applications, whatever their age.
 pub const HISTORY_MAX: usize = 20_000;
 

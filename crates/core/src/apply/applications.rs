@@ -35,12 +35,14 @@ impl Applying<'_> {
     /// Ends an application. Its executors are asked to end and stay booked until their workers report
     /// that they have. Nothing if it has ended.
     pub(super) fn end_application(&mut self, id: &AppId, to: ApplicationState, message: &str) {
+        let ages_from = self.ages_from();
         let Some(app) = self.state.applications.get_mut(id) else {
             return;
         };
         let Ok(to) = app.state.to(to) else { return };
         app.state = to;
         app.ended = Some(self.now);
+        app.ages_from = ages_from;
         app.message = clip(message);
         self.state.app_queue.remove(&app.ticket);
         for executor in app.executors.values_mut() {

@@ -31,6 +31,7 @@ impl Applying<'_> {
         };
         let Ok(to) = driver.state.to(to) else { return };
         self.free_driver(id);
+        let ages_from = self.ages_from();
         let Some(driver) = self.state.drivers.get_mut(id) else {
             return;
         };
@@ -41,6 +42,7 @@ impl Applying<'_> {
         driver.exit = exit;
         driver.message = clip(message);
         driver.ended = Some(self.now);
+        driver.ages_from = ages_from;
         self.state.ended_drivers.push_back(id.clone());
         let attempt = driver.attempt;
         let apps = match to {

@@ -1,4 +1,5 @@
-//! Forgetting: ended drivers and applications, and DEAD workers, by entry time, alike on every replica.
+//! Forgetting: ended drivers and applications, and DEAD workers, alike on every replica: by a clock that
+//! follows no leader's wall clock (`ClusterState::ageing`).
 
 use std::collections::VecDeque;
 
@@ -14,19 +15,21 @@ impl Applying<'_> {
     /// Run after each entry. Looks at the oldest of each kind only, so it costs nothing when there is
     /// nothing to forget.
     pub(super) fn trim(&mut self) {
-        let now = self.now;
+        let now = self.ages_from().unwrap_or(self.now);
         let state = &mut *self.state;
         while let Some(id) = excess(&mut state.ended_drivers, now, |id| {
-            state.drivers.get(id).and_then(|driver| driver.ended)
+            let driver = state.drivers.get(id)?;
+            driver.ages_from.or(driver.ended)
         }) {
             state.forget_driver(&id);
         }
         while let Some(id) = excess(&mut state.ended_applications, now, |id| {
-            state.applications.get(id).and_then(|app| app.ended)
+            let app = state.applications.get(id)?;
+            app.ages_from.or(app.ended)
         }) {
             state.forget_application(&id);
         }
-        while self.oldest_dead_is_due() {
+        while self.oldest_dead_is_due(now) {
             self.forget_oldest_dead();
         }
     }
@@ -54,14 +57,11 @@ impl Applying<'_> {
         }
     }
 
-    fn oldest_dead_is_due(&self) -> bool {
+    fn oldest_dead_is_due(&self, now: Timestamp) -> bool {
         self.state.dead_workers.front().is_some_and(|id| {
-            let since = self
-                .state
-                .workers
-                .get(id)
-                .and_then(|worker| worker.dead_since);
-            since.is_none_or(|since| self.now.since(since) > DEAD_WORKER_AGE)
+            let worker = self.state.workers.get(id);
+            let since = worker.and_then(|worker| worker.ages_from.or(worker.dead_since));
+            since.is_none_or(|since| now.since(since) > DEAD_WORKER_AGE)
         })
     }
 

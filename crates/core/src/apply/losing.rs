@@ -31,7 +31,7 @@ impl Applying<'_> {
     /// (the planner replaces them), a supervised driver waits for a new attempt under its id and at
     /// its place in the queue, any other driver is over. Nothing if the worker is DEAD already.
     pub(super) fn lose_worker(&mut self, id: &WorkerId, cause: &str) {
-        let now = self.now;
+        let (now, ages_from) = (self.now, self.ages_from());
         let Some(worker) = self.state.workers.get_mut(id) else {
             return;
         };
@@ -40,6 +40,7 @@ impl Applying<'_> {
         };
         worker.state = dead;
         worker.dead_since = Some(now);
+        worker.ages_from = ages_from;
         // What it still has to stop, it will report anew if it returns.
         worker.stopping.clear();
         worker.quarantined.clear();

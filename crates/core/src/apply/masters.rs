@@ -4,6 +4,8 @@ use uuid::Uuid;
 
 use super::Applying;
 use crate::reply::{Answer, RejectCode, Rejection, Reply};
+use crate::state::Ageing;
+use crate::version;
 
 impl Applying<'_> {
     /// A node id belongs to one data directory for good: Raft counts on what a voter has promised, and
@@ -27,6 +29,10 @@ impl Applying<'_> {
     /// The version never goes back.
     pub(super) fn raise_version(&mut self, version: u32) -> Reply {
         self.state.version = self.state.version.max(version);
+        // What has ended before goes on ageing from where it is.
+        if self.state.version >= version::AGEING && self.state.ageing.is_none() {
+            self.state.ageing = Some(Ageing::new(self.now, self.at));
+        }
         Ok(Answer::Done)
     }
 }

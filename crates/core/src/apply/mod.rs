@@ -49,6 +49,9 @@ impl ClusterState {
         self.applied = index;
         self.clock = self.clock.max(entry.at);
         let now = self.clock;
+        if let Some(ageing) = &mut self.ageing {
+            ageing.advance(entry.at);
+        }
         let mut applying = Applying {
             state: self,
             at: entry.at,
@@ -186,6 +189,11 @@ impl Applying<'_> {
             RejectCode::StaleEpoch,
             format!("it was decided under epoch {decided}, and the current one is {current}"),
         ))
+    }
+
+    /// The time from which on what ends now ages, if not from `now`.
+    fn ages_from(&self) -> Option<Timestamp> {
+        self.state.ageing.map(|ageing| ageing.clock)
     }
 
     /// A line of the fail-over report, if this belongs to the fail-over.

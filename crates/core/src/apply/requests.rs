@@ -86,6 +86,7 @@ impl Applying<'_> {
             kill_requested: false,
             submitted: self.now,
             ended: None,
+            ages_from: None,
             exit: None,
             message: String::new(),
             former: Default::default(),
@@ -161,6 +162,7 @@ impl Applying<'_> {
             ended_executors_total: 0,
             submitted: self.now,
             ended: None,
+            ages_from: None,
             message: String::new(),
             former: Default::default(),
         };

@@ -188,6 +188,7 @@ impl Applying<'_> {
             confirmed_epoch: self.state.epoch,
             registered: self.now,
             dead_since: None,
+            ages_from: None,
             booked: Booking::default(),
             drivers: BTreeSet::new(),
             executors: BTreeSet::new(),
@@ -219,6 +220,7 @@ impl Applying<'_> {
         if worker.state == WorkerState::Dead {
             worker.state = registered;
             worker.dead_since = None;
+            worker.ages_from = None;
             self.state
                 .dead_workers
                 .retain(|dead| *dead != description.id);

@@ -68,6 +68,9 @@ pub struct Application {
     pub submitted: Timestamp,
     /// When it ended.
     pub ended: Option<Timestamp>,
+    /// The same by what history ages by, from version 2 of the rules on; left out before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ages_from: Option<Timestamp>,
     /// Why it is as it is, for people.
     pub message: String,
     /// Executors that former clusters ordered, if this one was restored.

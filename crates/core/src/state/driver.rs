@@ -60,6 +60,9 @@ pub struct Driver {
     pub submitted: Timestamp,
     /// When it ended.
     pub ended: Option<Timestamp>,
+    /// The same by what history ages by, from version 2 of the rules on; left out before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ages_from: Option<Timestamp>,
     /// How it ended, if its process did.
     pub exit: Option<Exit>,
     /// Why it is as it is, for people.

@@ -1,5 +1,6 @@
 //! The replicated state. Every collection is ordered, so every replica iterates alike.
 
+mod ageing;
 mod application;
 mod drain;
 mod driver;
@@ -17,6 +18,7 @@ use vesta_types::{
     AppId, Booking, ClusterId, DriverId, Epoch, InstanceId, Timestamp, Work, WorkerId,
 };
 
+pub use ageing::Ageing;
 pub use application::{Application, Executor};
 pub use drain::Drain;
 pub use driver::{Driver, DriverPlacement};
@@ -48,6 +50,10 @@ pub struct ClusterState {
     pub recovered: bool,
     /// The highest entry time so far; entry times never go back.
     pub clock: Timestamp,
+    /// By what the history ages, from version 2 of the rules on; before that, by `clock`. Left out until
+    /// then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ageing: Option<Ageing>,
     /// Number of the next driver.
     pub next_driver: u64,
     /// Number of the next application.

@@ -20,6 +20,9 @@ pub struct Worker {
     pub registered: Timestamp,
     /// When it became DEAD; it is forgotten some time later.
     pub dead_since: Option<Timestamp>,
+    /// The same by what history ages by, from version 2 of the rules on; left out before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ages_from: Option<Timestamp>,
     /// What is booked: the sum over `drivers` and `executors`.
     pub booked: Booking,
     /// Drivers placed here and not ended.

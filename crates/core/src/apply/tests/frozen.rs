@@ -19,8 +19,9 @@ use crate::codec;
 use crate::command::{Command, Entry, Placement, Request};
 use crate::state::ClusterState;
 
-/// What has been written, the newest last: format 1 as it was first, and as it was when drains had come.
-const WRITTEN: [&str; 2] = ["format-1", "format-1-drains"];
+/// What has been written, the newest last: format 1 as it was first, as it was when drains had come, and
+/// when version 2 of the rules had.
+const WRITTEN: [&str; 3] = ["format-1", "format-1-drains", "format-1-ageing"];
 
 fn folder(written: &str) -> PathBuf {
     let tests = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/apply/tests");
@@ -209,6 +210,24 @@ fn history() -> Cluster {
     let over = Command::EndDrains { epoch, drains };
     cluster.apply(over).unwrap();
     assert!(cluster.driver(&moving).placement.as_ref().unwrap().moving);
+    // From here on what has ended ages by a clock of its own.
+    cluster
+        .apply(Command::RaiseVersion {
+            epoch: cluster.epoch(),
+            version: 2,
+        })
+        .unwrap();
+    let waits = cluster.submit(false);
+    cluster.wait(3_600);
+    cluster.kill(&waits).unwrap();
+    let app = cluster.register();
+    cluster.wait(1);
+    cluster.expire(&app).unwrap();
+    cluster.lose(1);
+    let ages_from = cluster.app(&app).ages_from;
+    assert!(ages_from.is_some() && ages_from < cluster.app(&app).ended);
+    assert_eq!(cluster.worker(1).ages_from, ages_from);
+    assert!(cluster.driver(&waits).ages_from < ages_from);
     cluster
 }
 

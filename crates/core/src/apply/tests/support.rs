@@ -253,6 +253,7 @@ impl Cluster {
         if rejected && !forgot {
             let mut untouched = before;
             (untouched.applied, untouched.clock) = (self.state.applied, self.state.clock);
+            untouched.ageing = self.state.ageing;
             assert_eq!(
                 untouched, self.state,
                 "a rejection changed the state: {reply:?}"

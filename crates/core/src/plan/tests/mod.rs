@@ -95,6 +95,7 @@ fn add_worker(state: &mut ClusterState, cores: u32, memory_mib: u64, gpus: &[&st
         confirmed_epoch: state.epoch,
         registered: Timestamp(0),
         dead_since: None,
+        ages_from: None,
         booked: Booking::default(),
         drivers: BTreeSet::new(),
         executors: BTreeSet::new(),
@@ -146,6 +147,7 @@ fn submit(
         kill_requested: false,
         submitted: Timestamp(0),
         ended: None,
+        ages_from: None,
         exit: None,
         message: String::new(),
         former: Default::default(),
@@ -211,6 +213,7 @@ fn register(
         ended_executors_total: 0,
         submitted: Timestamp(0),
         ended: None,
+        ages_from: None,
         message: String::new(),
         former: Default::default(),
     };

@@ -40,7 +40,7 @@ fn is_found(canary: &str, by: &str) {
 fn a_seed_tells_the_same_story_each_time() {
     let stories: Vec<String> = (0..2)
         .map(|_| {
-            let output = program(&["replay", "1"], "");
+            let output = program(&["replay", "20"], "");
             assert!(output.status.success(), "{}", text(&output));
             // The last line says how long it took.
             let text = text(&output);
@@ -64,4 +64,10 @@ fn a_vote_that_is_not_persisted_is_found() {
 #[test]
 fn an_acknowledgement_before_the_flush_is_found() {
     is_found("acknowledge-before-flush", "disks have it");
+}
+
+#[cfg(debug_assertions)]
+#[test]
+fn a_read_that_asks_no_quorum_is_found() {
+    is_found("stale-read", "was acknowledged, and a later read");
 }

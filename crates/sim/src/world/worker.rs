@@ -1,6 +1,7 @@
 //! A worker's machine and its agent: the real decisions, over a model of its directory.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::rc::Rc;
 
 use rand::Rng;
@@ -200,11 +201,11 @@ impl Worker {
         let Some(directory) = self.disk.instances.get_mut(instance) else {
             return;
         };
-        if directory.started.contains_key(&0) {
-            directory.interrupted.get_or_insert_with(|| why.to_owned());
-        } else {
+        if let Entry::Vacant(first) = directory.started.entry(0) {
             let reason = format!("{why} before it was started");
-            directory.started.insert(0, Started::Revoked { reason });
+            first.insert(Started::Revoked { reason });
+        } else {
+            directory.interrupted.get_or_insert_with(|| why.to_owned());
         }
     }
 }

@@ -267,7 +267,9 @@ impl Leader {
     }
 
     /// Confirms heartbeats: only when a quorum has acknowledged something sent after the heartbeat
-    /// arrived, and only for a worker that the applied state has in this very life and not as DEAD.
+    /// arrived, and only for a worker that the applied state has in this very life and not as DEAD, and
+    /// that has answered this leader and was told on this session what it is to stop: a driver that waits
+    /// there for its restart, and has been replaced meanwhile, is executed as soon as anything is fresh.
     pub(super) fn confirm_heartbeats(&mut self, state: &ClusterState) {
         let clock = &self.clock;
         self.attention.beating.retain(|id| {
@@ -278,8 +280,8 @@ impl Leader {
             else {
                 return false;
             };
-            let known = line.known_in(state).is_some();
-            if !known || line.condemned || !clock.acked_since(arrived) {
+            let told = line.ordered.is_some() && line.has_answered(state);
+            if !told || line.condemned || !clock.acked_since(arrived) {
                 return true;
             }
             line.unconfirmed = None;

@@ -254,3 +254,35 @@ fn what_a_worker_is_to_stop_it_hears_before_its_heartbeat_is_confirmed() {
     assert!(stop.is_some() && confirmed.is_some(), "{:?}", play.said);
     assert!(stop < confirmed, "{:?}", play.said);
 }
+
+/// Found by the simulator: the first heartbeat that a new leader heard was confirmed before its worker had
+/// said what it has, and so before it could be told to end a driver that had been replaced; that one waited
+/// for its restart, and was executed.
+#[test]
+fn a_new_leader_confirms_no_heartbeat_of_a_worker_that_it_has_not_told_what_to_stop() {
+    let mut play = Play::new();
+    play.attach(1, "a");
+    play.submit_with(true, None);
+    play.act();
+    let id = play.state.drivers.keys().next().unwrap().clone();
+    let (key, driver) = (play.key(), id.clone());
+    let request = Request::KillDriver { driver };
+    play.commit(Command::Client { key, request }).unwrap();
+    play.fail_over(2);
+    play.take(Input::WorkerOpened(2, worker("a")));
+    play.take(Input::WorkerHeartbeat(2, 1));
+    play.pass(1);
+    assert_eq!(play.confirmed(), [0; 0]);
+    let accepted = InstanceReport {
+        instance: vesta_types::InstanceId::driver(cluster(), id, 1),
+        status: InstanceStatus::Accepted,
+        restart: 0,
+    };
+    play.report(2, "a", vec![accepted]);
+    let position = |wanted: fn(&to_worker::Message) -> bool| {
+        play.said.iter().position(|(_, message)| wanted(message))
+    };
+    let stop = position(|it| matches!(it, to_worker::Message::Orders(it) if !it.stop.is_empty()));
+    let confirmed = position(|it| matches!(it, to_worker::Message::Confirmed(_)));
+    assert!(stop.is_some() && stop < confirmed, "{:?}", play.said);
+}

@@ -11,10 +11,13 @@ use vesta_types::{AppId, Epoch, InstanceId, SubmissionKey, Work, WorkerId};
 
 use super::{Broken, Ledger, Told, broke};
 use crate::clock::Nanos;
-use crate::raft::LogEntry;
+use crate::raft::{LogEntry, Snapshot};
 
 /// After so many entries the states of all masters are compared.
-const COMPARED_EVERY: u64 = 64;
+const COMPARED_EVERY: u64 = 256;
+
+/// So many snapshots are remembered, to compare those of other masters with them.
+const REMEMBERED: usize = 16;
 
 /// Of so many snapshots one is read back and compared: that is the dearest check of all.
 const SNAPSHOTS_PER_LOOK: u64 = 4;
@@ -23,8 +26,10 @@ const SNAPSHOTS_PER_LOOK: u64 = 4;
 pub struct Truth {
     leaders: BTreeMap<u64, usize>,
     terms: Vec<u64>,
+    votes: Vec<(u64, usize)>,
     log: Vec<LogEntry>,
     digests: BTreeMap<u64, u64>,
+    snapshots: BTreeMap<u64, Rc<Snapshot>>,
     epochs: Vec<Epoch>,
     recovered: BTreeMap<Epoch, Option<u64>>,
     verdicts: BTreeSet<(Epoch, WorkerId)>,
@@ -47,8 +52,10 @@ impl Truth {
         Truth {
             leaders: BTreeMap::new(),
             terms: vec![0; masters],
+            votes: vec![(0, 0); masters],
             log: Vec::new(),
             digests: BTreeMap::new(),
+            snapshots: BTreeMap::new(),
             epochs: vec![Epoch(0); workers],
             recovered: BTreeMap::new(),
             verdicts: BTreeSet::new(),
@@ -78,6 +85,27 @@ impl Truth {
             });
         }
         self.terms[m] = known.max(term);
+    }
+
+    /// A master has voted for another one, or for itself, and the others hear of it.
+    pub fn voted(&mut self, m: usize, term: u64, to: usize, broken: &mut Broken) {
+        self.remembers(m, term, Some(to), broken);
+        self.votes[m] = self.votes[m].max((term, to));
+    }
+
+    /// The vote that a master has on its disk as it begins, or gives now: I22, in one term it is one.
+    pub fn remembers(&mut self, m: usize, term: u64, vote: Option<usize>, broken: &mut Broken) {
+        let (last, given) = self.votes[m];
+        if term == last && last > 0 && vote != Some(given) {
+            broke(broken, || {
+                format!(
+                    "I22: m{} has voted for m{} in term {term}, and has {} then",
+                    m + 1,
+                    given + 1,
+                    vote.map_or("no vote".to_owned(), |vote| format!("m{}", vote + 1))
+                )
+            });
+        }
     }
 
     /// A master leads in a term.
@@ -218,7 +246,20 @@ impl Truth {
     }
 
     /// A snapshot was made of this state.
-    pub fn saved(&mut self, index: u64, bytes: &[u8], state: &ClusterState, broken: &mut Broken) {
+    pub fn saved(&mut self, made: &Rc<Snapshot>, state: &ClusterState, broken: &mut Broken) {
+        let (index, bytes) = (made.at.0, &made.bytes);
+        let known = self
+            .snapshots
+            .entry(index)
+            .or_insert_with(|| Rc::clone(made));
+        if known.bytes != *bytes {
+            broke(broken, || {
+                format!("I20: two masters have different snapshots at entry {index}")
+            });
+        }
+        if self.snapshots.len() > REMEMBERED {
+            self.snapshots.pop_first();
+        }
         self.saves += 1;
         if !self.saves.is_multiple_of(SNAPSHOTS_PER_LOOK) {
             return;

@@ -139,9 +139,12 @@ impl Disk {
 
     /// The term and vote are durable.
     pub fn vote_flushed(&mut self, term: u64, vote: Option<usize>) {
-        if term >= self.durable.term {
-            self.durable.term = term;
-            self.durable.vote = vote;
+        if term > self.durable.term {
+            (self.durable.term, self.durable.vote) = (term, vote);
+        } else if term == self.durable.term {
+            // Saves end in the order in which they began: that of a term met comes before that of the vote
+            // in it.
+            self.durable.vote = self.durable.vote.or(vote);
         }
     }
 

@@ -230,6 +230,8 @@ impl World {
         );
         trace!(self, "m{} starts in term {term}, snapshot {at}", m + 1);
         self.truth.term_seen(m, term, &mut self.broken);
+        let vote = self.masters[m].disk.written.vote;
+        self.truth.remembers(m, term, vote, &mut self.broken);
         self.masters[m].state = ClusterState::default();
         self.masters[m].applied = 0;
         self.masters[m].snapshot_at = at;
@@ -326,6 +328,9 @@ impl World {
         if raft.role == Role::Leader {
             let term = self.masters[m].disk.written.term;
             self.truth.leads(m, term, &mut self.broken);
+        }
+        if status.0 && std::mem::take(&mut self.kills_first) {
+            self.after(0, Event::FirstLeader { m });
         }
         if next < self.masters[m].timer_at {
             self.masters[m].timer_at = next;
@@ -490,6 +495,13 @@ impl World {
             return;
         }
         for (to, rpc) in then {
+            match rpc {
+                Rpc::Vote { pre: false, .. } => self.truth.voted(m, term, m, &mut self.broken),
+                Rpc::Voted { granted: true, .. } => {
+                    self.truth.voted(m, term, to, &mut self.broken);
+                }
+                _ => {}
+            }
             self.raft_out(m, Out::Send(to, rpc));
         }
     }
@@ -594,9 +606,9 @@ impl World {
         let purged = master.snapshot_at;
         master.snapshot_at = at.0;
         let bytes = save(&master.state);
-        self.truth
-            .saved(at.0, &bytes, &self.masters[m].state, &mut self.broken);
         let snapshot = Rc::new(Snapshot { at, bytes });
+        self.truth
+            .saved(&snapshot, &self.masters[m].state, &mut self.broken);
         let life = self.masters[m].life;
         let takes = self.flush_takes(m) * 2;
         self.after(

@@ -197,6 +197,9 @@ pub enum Event {
         app: usize,
     },
     Fault,
+    FirstLeader {
+        m: usize,
+    },
     Heal(Box<Heal>),
     Roll {
         next: usize,
@@ -258,6 +261,8 @@ pub struct World {
     load_is_on: bool,
     faults_are_on: bool,
     rolling: bool,
+    /// The first leader of all is killed before it has opened a leadership.
+    kills_first: bool,
     serials: u64,
     pids: u32,
     ends: BTreeMap<(usize, u32), (Option<i32>, Option<i32>)>,
@@ -320,6 +325,7 @@ impl World {
             load_is_on: true,
             faults_are_on: true,
             rolling: false,
+            kills_first: false,
             serials: 0,
             pids: 0,
             ends: BTreeMap::new(),
@@ -366,6 +372,8 @@ impl World {
         if !self.options.faults.is_empty() {
             let first = self.rng.random_range(0..self.options.fault_every);
             self.after(first, Event::Fault);
+            let kills = self.options.faults.contains(&Fault::KillLeader);
+            self.kills_first = kills && self.rng.random_range(0..4) == 0;
             if self.rng.random_range(0..3) == 0 {
                 let at = self.rng.random_range(0..self.options.safety);
                 self.after(at, Event::Roll { next: 0 });
@@ -553,6 +561,7 @@ impl World {
             Event::AppBeat { app } => self.app_beats(app),
             Event::AppEnds { app } => self.app_ends(app),
             Event::Fault => self.fault(),
+            Event::FirstLeader { m } => self.kill_first_leader(m),
             Event::Heal(heal) => self.heal(*heal),
             Event::Roll { next } => self.roll(next),
             Event::Quiet => self.quiet(),

@@ -66,6 +66,13 @@ impl World {
         }
     }
 
+    /// The first leader of all is elected: it dies before anybody knows of its leadership.
+    pub(super) fn kill_first_leader(&mut self, m: usize) {
+        trace!(self, "FAULT {} at once", Fault::KillLeader.name());
+        self.note_fault(Fault::KillLeader);
+        self.kill_master(m, false);
+    }
+
     fn inject(&mut self, fault: Fault) -> bool {
         // Before, since afterwards the phase may be another one.
         trace!(self, "FAULT {}", fault.name());

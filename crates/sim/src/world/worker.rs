@@ -618,6 +618,12 @@ impl World {
             );
         }
         let from = self.source(stream);
+        let said = match &message {
+            to_worker::Message::Orders(it) => Some(it.epoch),
+            to_worker::Message::MasterChanged(it) => Some(it.epoch),
+            _ => None,
+        };
+        let refused = said.and_then(|epoch| self.must_refuse(w, stream, Epoch(epoch)));
         let input = match message {
             to_worker::Message::Welcome(welcome) => {
                 if let Some(leader) = welcome.leader {
@@ -631,6 +637,27 @@ impl World {
         if let Some(input) = input {
             self.agent_takes(w, input);
         }
+        let now = self.workers[w].agent.as_ref();
+        if let (Some(before), Some(agent)) = (refused, now)
+            && agent.reconciler.stale_orders() == before
+        {
+            self.broken(format!(
+                "I8: w{} obeys what a leader of epoch {} says, and has met {}",
+                w + 1,
+                said.unwrap_or_default(),
+                self.workers[w].disk.allegiance.epoch
+            ));
+        }
+    }
+
+    /// If what comes on a stream is of an older epoch than this worker has met, it must be refused and
+    /// counted: how many were by now.
+    fn must_refuse(&self, w: usize, stream: usize, epoch: Epoch) -> Option<u64> {
+        let worker = &self.workers[w];
+        let agent = worker.agent.as_ref()?;
+        let is_current = agent.dials.of(self.streams[stream].master).stream == Some(stream);
+        let is_old = epoch < worker.disk.allegiance.epoch;
+        (is_current && is_old).then(|| agent.reconciler.stale_orders())
     }
 
     /// The machine is gone, with all that runs on it. `power`: what was not synced is lost as well.

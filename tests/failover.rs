@@ -288,10 +288,12 @@ async fn what_waits_starts_in_the_order_of_its_submission_over_two_fail_overs() 
     }
     std::fs::write(&gate, "").unwrap();
     // Each application gives its one core back as soon as it has it.
-    for (app, _events) in &apps {
+    for (number, (app, _events)) in apps.iter().enumerate() {
         cluster
             .application_that(app.app_id(), "running", |it| live(it) == [0])
             .await;
+        // It must have got round to its line before it is ended.
+        cluster.starts(submitted.len() + number + 1).await;
         app.unregister(false, "done").await.unwrap();
     }
 

@@ -1,5 +1,5 @@
 //! Places where tests make a master stumble. Compiled into debug builds, and into builds with the
-//! feature `faults`, only.
+//! feature `faults`, only. All is inlined, so that not even the names are left in another build.
 
 /// An order to a worker is held back: while the file that it is set to exists, or without one until
 /// this is switched off.
@@ -24,21 +24,25 @@ pub const SPEAKS: &str = "master.speaks";
 pub const WRITE_UNKNOWN: &str = "master.write_unknown";
 
 /// The number that a fail point's argument is, if it is on.
+#[inline(always)]
 pub fn number_of(name: &str) -> Option<u32> {
     argument_of(name)??.parse().ok()
 }
 
 /// Whether a fail point is on. Each look counts, so `3*return` is on three times.
+#[inline(always)]
 pub fn is_on(name: &str) -> bool {
     argument_of(name).is_some()
 }
 
 /// Whether a fail point is on, and the file that it names, if it names one, exists.
+#[inline(always)]
 pub fn is_on_while_there(name: &str) -> bool {
     argument_of(name).is_some_and(|path| path.is_none_or(|it| std::path::Path::new(&it).exists()))
 }
 
 /// The end of this process, as by `kill -9`, where a fail point says so.
+#[inline(always)]
 pub fn crash_at(name: &str) {
     if is_on(name) {
         tracing::warn!(name, "a failpoint kills this process");

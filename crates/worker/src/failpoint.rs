@@ -1,5 +1,6 @@
 //! Failpoints that hold an asynchronous task without blocking its thread, or end the process. There are
-//! none but in debug builds and in builds with the feature `faults`.
+//! none but in debug builds and in builds with the feature `faults`. All is inlined, so that not even the
+//! names are left in another build.
 
 /// Holds the caller at the failpoint `name`: `return` until it is switched off, `return(MS)` for so many
 /// milliseconds, `N*return` for N steps of 20 ms. Blocking actions (`pause`, `sleep`) are for
@@ -18,11 +19,13 @@ pub(crate) async fn hold(name: &'static str) {
 
 /// Nothing, in this build. (Not `async`: its future would keep the name.)
 #[cfg(not(any(debug_assertions, feature = "faults")))]
+#[inline(always)]
 pub(crate) fn hold(_name: &'static str) -> std::future::Ready<()> {
     std::future::ready(())
 }
 
 /// What the failpoint `name` is to `return`, if it is set to that.
+#[inline(always)]
 pub(crate) fn value(name: &'static str) -> Option<Option<String>> {
     #[cfg(any(debug_assertions, feature = "faults"))]
     fail::fail_point!(name, Some);
@@ -32,11 +35,13 @@ pub(crate) fn value(name: &'static str) -> Option<Option<String>> {
 }
 
 /// Whether the failpoint `name` is set to `return`, or to `return(PATH)` of a file that is there.
+#[inline(always)]
 pub(crate) fn is_on_while_there(name: &'static str) -> bool {
     value(name).is_some_and(|path| path.is_none_or(|path| std::path::Path::new(&path).exists()))
 }
 
 /// The end of this process, as by `kill -9`, where the failpoint `name` says so.
+#[inline(always)]
 pub(crate) fn crash(name: &'static str) {
     if value(name).is_some() {
         // Not by tracing, which a supervisor has not set up.
@@ -47,6 +52,7 @@ pub(crate) fn crash(name: &'static str) {
 }
 
 /// The failpoint `name` where a thread may block.
+#[inline(always)]
 pub(crate) fn point(name: &'static str) {
     #[cfg(any(debug_assertions, feature = "faults"))]
     fail::fail_point!(name);

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use rand::Rng;
-use vesta_core::{ClusterState, Command, Entry, Policy, Reply};
+use vesta_core::{ClusterState, Command, Entry, Policy, Reply, version};
 use vesta_master::leader::{Input, Leader, Now, Output, SessionId, Ticket, Timing};
 use vesta_master::machine::{load, save};
 use vesta_master::services::worker::checked;
@@ -49,6 +49,8 @@ pub enum Waiter {
     Own(u64, Ticket),
     /// A client.
     Client(Request),
+    /// Nobody: it is proposed again if it was in vain.
+    Nobody,
 }
 
 /// One master.
@@ -645,6 +647,10 @@ impl World {
 
     /// Somebody who waited for an entry hears of it.
     fn answer(&mut self, m: usize, waiter: Waiter, reply: Option<Reply>) {
+        let to_client = matches!(waiter, Waiter::Client(_)) && reply.is_some();
+        if to_client && std::mem::take(&mut self.cuts_at_answer) {
+            self.after(0, Event::CutAll);
+        }
         let life = self.masters[m].life;
         let done = match waiter {
             Waiter::Claim(term) => Done::Started { term, reply },
@@ -654,6 +660,7 @@ impl World {
                 reply,
             },
             Waiter::Client(request) => return self.answer_client(m, request, reply),
+            Waiter::Nobody => return,
         };
         let takes = self.rng.random_range(0..=MS);
         self.after(
@@ -797,6 +804,7 @@ impl World {
                         self.masters[m].led = Led::default();
                         self.truth.opened(self.now, m);
                         self.opened(m);
+                        self.raise_version(m);
                     }
                     Step::Nothing | Step::Revoked => {}
                 }
@@ -828,6 +836,20 @@ impl World {
             };
             self.feed(m, input);
         }
+    }
+
+    /// The rules that this code adds are followed from some leadership on, as after a rolling upgrade.
+    fn raise_version(&mut self, m: usize) {
+        let state = &self.masters[m].state;
+        if state.version >= version::LATEST || self.rng.random_bool(0.5) {
+            return;
+        }
+        let raise = Command::RaiseVersion {
+            epoch: state.epoch,
+            version: version::LATEST,
+        };
+        // In vain where it can't be written: the next leadership does it.
+        let _ = self.propose(m, raise, Waiter::Nobody, PROPOSE_TIMEOUT);
     }
 
     fn said_at_first(&self, w: usize, stream: usize) -> WorkerDescription {

@@ -200,6 +200,7 @@ pub enum Event {
     FirstLeader {
         m: usize,
     },
+    CutAll,
     Heal(Box<Heal>),
     Roll {
         next: usize,
@@ -263,6 +264,8 @@ pub struct World {
     rolling: bool,
     /// The first leader of all is killed before it has opened a leadership.
     kills_first: bool,
+    /// Power is cut everywhere as soon as a client is answered.
+    cuts_at_answer: bool,
     serials: u64,
     pids: u32,
     ends: BTreeMap<(usize, u32), (Option<i32>, Option<i32>)>,
@@ -326,6 +329,7 @@ impl World {
             faults_are_on: true,
             rolling: false,
             kills_first: false,
+            cuts_at_answer: false,
             serials: 0,
             pids: 0,
             ends: BTreeMap::new(),
@@ -561,6 +565,7 @@ impl World {
             Event::AppBeat { app } => self.app_beats(app),
             Event::AppEnds { app } => self.app_ends(app),
             Event::Fault => self.fault(),
+            Event::CutAll => self.cut_all(),
             Event::FirstLeader { m } => self.kill_first_leader(m),
             Event::Heal(heal) => self.heal(*heal),
             Event::Roll { next } => self.roll(next),

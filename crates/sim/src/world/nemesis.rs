@@ -66,6 +66,14 @@ impl World {
         }
     }
 
+    /// Power is cut for every master.
+    pub(super) fn cut_all(&mut self) {
+        if self.faults_are_on {
+            self.note_fault(Fault::PowerCutAll);
+            (0..self.masters.len()).for_each(|m| self.kill_master(m, true));
+        }
+    }
+
     /// The first leader of all is elected: it dies before anybody knows of its leadership.
     pub(super) fn kill_first_leader(&mut self, m: usize) {
         trace!(self, "FAULT {} at once", Fault::KillLeader.name());
@@ -139,8 +147,12 @@ impl World {
                 return false;
             }
             Fault::PowerCutAll => {
-                self.note_fault(fault);
-                (0..self.masters.len()).for_each(|m| self.kill_master(m, true));
+                // At any time, or in the moment in which somebody relies on what was written.
+                if self.rng.random_bool(0.5) {
+                    self.cuts_at_answer = true;
+                } else {
+                    self.cut_all();
+                }
                 return false;
             }
             Fault::DiskFails => {

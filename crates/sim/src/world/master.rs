@@ -157,7 +157,10 @@ impl Master {
         (self.sessions.len(), self.waiting.len())
     }
 
+    /// Counts as the leader does: at each of its steps, by its own clock. A gap of nearly a second counts there,
+    /// which by true time is one too long where its clock is slow.
     fn count_led(&mut self, now: Nanos) {
+        let now = self.clock.boot(now);
         let leads = self.shown() != RecoveryState::Standby;
         let passed = now.saturating_sub(self.led.at);
         if leads && self.led.leads && passed <= SECOND {
@@ -818,6 +821,7 @@ impl World {
                 master
                     .standing
                     .proposed(term, ticket, reply, now, &master.state);
+                master.count_led(self.now);
             }
         }
         self.wake(m, 0);
@@ -860,8 +864,10 @@ impl World {
     /// What happens on streams goes to the leadership, if there is one.
     fn feed(&mut self, m: usize, input: Input) {
         let now = self.masters[m].now(self.now);
+        let at = self.now;
         let master = &mut self.masters[m];
         master.standing.take(now, input, &master.state);
+        master.count_led(at);
         if master.standing.leader().is_some() {
             let takes = self.rng.random_range(0..=MS);
             self.wake(m, takes);

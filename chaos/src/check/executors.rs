@@ -8,12 +8,16 @@ use vesta_types::{DriverId, SubmissionKey};
 use super::collector::Collector;
 use super::{Execution, Run};
 use crate::record::{CheckResult, Moment, Op, Phase};
+use crate::work::BEAT;
 
 /// How long before the end of its executors the end of an application's driver may be: they are told late.
 const AFTER: Duration = Duration::from_secs(30);
 
 /// How long after the end of its executors its driver may be seen: all are told to end at one time.
 const BEFORE: Duration = Duration::from_secs(3);
+
+/// How late a beat may be on a busy machine.
+const LATE: Duration = Duration::from_millis(600);
 
 /// An executor ends only with its application, or because its worker was touched.
 pub(super) fn check(run: &Run) -> CheckResult {
@@ -53,7 +57,12 @@ pub(super) fn check(run: &Run) -> CheckResult {
         // Its driver's node counts too: a driver that was declared lost takes its application with it.
         let nodes = of.iter().chain([&executor]).map(|it| it.node.as_deref());
         let nodes: Vec<Option<&str>> = nodes.collect();
-        if is_killed || driver_ended || touched(run, &nodes, end) {
+        // One that was killed says nothing: it lived until some time before the next beat was due.
+        let until = match executor.ended {
+            Some(_) => end,
+            None => end.plus(BEAT + LATE),
+        };
+        if is_killed || driver_ended || touched(run, &nodes, end, until) {
             continue;
         }
         let mut lines = vec![executor.line()];
@@ -82,14 +91,14 @@ fn kills(run: &Run) -> HashMap<&DriverId, Moment> {
     kills
 }
 
-/// Whether a fault may be why something on these nodes ended then: it went on, or its verdict was still to
-/// come.
-fn touched(run: &Run, nodes: &[Option<&str>], end: Moment) -> bool {
+/// Whether a fault may be why something on these nodes ended, not before `end` and not after `until`: it went
+/// on, or its verdict was still to come.
+fn touched(run: &Run, nodes: &[Option<&str>], end: Moment, until: Moment) -> bool {
     let timings = &run.options.timings;
     let memory = timings.worker_timeout_ms * 2 + timings.recovery_timeout_ms * 2;
     let memory = Duration::from_millis(memory) + Duration::from_secs(10);
     let mut faults = run.faults.iter().filter(|it| it.may_cost(nodes));
-    faults.any(|it| it.began <= end && it.ended.is_none_or(|ended| ended.plus(memory) >= end))
+    faults.any(|it| it.began <= until && it.ended.is_none_or(|ended| ended.plus(memory) >= end))
 }
 
 #[cfg(test)]
@@ -97,6 +106,7 @@ mod tests {
     use super::super::testing::{invalid, lasting, run, valid};
     use super::check;
     use crate::check::Run;
+    use std::time::Duration;
     use vesta_types::OnDisconnect::Keep;
 
     fn application(driver_last: f64, executor_last: f64) -> Run {
@@ -122,6 +132,20 @@ mod tests {
     #[test]
     fn an_executor_that_ends_long_before_its_driver_is_killed_is_found() {
         let run = application(200.0, 100.0).killed(110.0, 1);
+        invalid(check(&run), "no worker was touched");
+    }
+
+    #[test]
+    fn an_executor_that_is_killed_between_two_beats_ended_after_the_first_of_them() {
+        let mut run = application(200.0, 100.0).fault(1, 100.3, 101.0, "worker-1");
+        invalid(check(&run), "no worker was touched");
+        for one in &mut run.executions {
+            if one.application().is_some() {
+                one.ended = None;
+            }
+        }
+        valid(check(&run));
+        run.faults[0].began = run.faults[0].began.plus(Duration::from_secs(1));
         invalid(check(&run), "no worker was touched");
     }
 

@@ -306,6 +306,17 @@ impl Run {
         submits.collect()
     }
 
+    /// When each key was first used.
+    pub fn asked(&self) -> HashMap<SubmissionKey, Moment> {
+        let mut asked = HashMap::new();
+        for call in &self.calls {
+            if let Op::Submit(submit) = &call.op {
+                asked.entry(submit.key).or_insert(call.invoked);
+            }
+        }
+        asked
+    }
+
     /// Every answer that names the driver of a key.
     pub fn named(&self) -> impl Iterator<Item = (SubmissionKey, DriverId, &Call)> {
         self.calls

@@ -16,6 +16,7 @@ pub mod lifecycle;
 pub mod limits;
 pub mod ports;
 pub mod resources;
+pub mod spark;
 pub mod timestamp;
 
 pub use artifact::{Artifact, ArtifactPlace, ArtifactSource};
@@ -33,4 +34,5 @@ pub use lifecycle::{
     ApplicationState, DriverState, ExecutorState, Illegal, RecoveryState, WorkerState,
 };
 pub use resources::{Booking, Capacity, ResourceProfile};
+pub use spark::{Dialect, SparkApplication, SparkCommand, SparkPeer, SparkRelease, SparkWorker};
 pub use timestamp::Timestamp;

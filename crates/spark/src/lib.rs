@@ -1,1 +1,4 @@
 //! The wire protocol of Apache Spark's standalone clusters, as a master speaks it.
+
+pub mod message;
+pub mod profile;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::graph::{Graph, Node, NodeId};
+use crate::graph::{Graph, Index, Node, NodeId};
 use crate::import::Importer;
 use crate::limits::Limits;
 use crate::read::{Problem, ReadError};
@@ -83,6 +83,19 @@ impl ClassSet {
                 self.learn(ClassView::new(graph, id));
             }
         }
+    }
+
+    /// Gives a class another serialVersionUID, also where it stands as what others extend; `false` when it is not in
+    /// the set. So a release is spoken of which that number is all that differs.
+    pub fn set_uid(&mut self, class: &str, uid: i64) -> bool {
+        let id = self.by_name.get(class);
+        let Some(Node::Class(desc)) = id.and_then(|id| self.graph.node_mut(*id)) else {
+            return false;
+        };
+        desc.uid = uid;
+        // It knew the class by its former number.
+        self.graph.index = Index::default();
+        true
     }
 
     /// The class of this name.

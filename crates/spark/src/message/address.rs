@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use vesta_javaser::{Value, View};
+use vesta_javaser::Value;
 
 use super::error::{MessageError, WriteError};
-use super::fields;
+use super::fields::Fields;
 use super::writer::Writer;
 
 /// A host and port, as Spark writes them into messages; a host is not resolved.
@@ -24,10 +24,10 @@ impl RpcAddress {
         format!("spark://{self}")
     }
 
-    pub(super) fn read(of: View<'_>) -> Result<Self, MessageError> {
+    pub(super) fn read(of: Fields<'_>) -> Result<Self, MessageError> {
         Ok(Self {
-            host: fields::text(of, "host")?,
-            port: fields::number(of, "port")?,
+            host: of.text("host")?,
+            port: of.number("port")?,
         })
     }
 

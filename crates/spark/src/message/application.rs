@@ -1,13 +1,12 @@
 //! An application's driver: registration, its executors, and its end.
 
-use vesta_javaser::{Value, View, scala};
-use vesta_types::{Dialect, SparkPeer};
+use vesta_javaser::{Value, scala};
+use vesta_types::SparkPeer;
 
 use super::address::RpcAddress;
 use super::description::{ApplicationDescription, ResourceProfile};
 use super::error::{MessageError, WriteError};
-use super::fields;
-use super::from_peer::MessageLimits;
+use super::fields::Fields;
 use super::state::ExecutorState;
 use super::writer::{ToPeer, Writer, int};
 
@@ -21,16 +20,10 @@ pub struct RegisterApplication {
 }
 
 impl RegisterApplication {
-    pub(super) fn read(
-        of: View<'_>,
-        dialect: Dialect,
-        limits: &MessageLimits,
-    ) -> Result<Self, MessageError> {
-        let driver = fields::peer(of, "driver", dialect)?;
-        let description = fields::object(of, "appDescription")?;
+    pub(super) fn read(of: Fields<'_>) -> Result<Self, MessageError> {
         Ok(Self {
-            description: ApplicationDescription::read(description, driver.release, limits)?,
-            driver,
+            description: ApplicationDescription::read(of.object("appDescription")?)?,
+            driver: of.peer("driver")?,
         })
     }
 }
@@ -164,16 +157,17 @@ pub struct ProfileTotal {
 }
 
 impl RequestExecutors {
-    pub(super) fn read(of: View<'_>) -> Result<Self, MessageError> {
+    pub(super) fn read(of: Fields<'_>) -> Result<Self, MessageError> {
         const TOTALS: &str = "resourceProfileToTotalExecs";
-        let app_id = fields::text(of, "appId")?;
-        let mut totals = Vec::new();
-        for (profile, total) in of.get(TOTALS, scala::map)? {
-            totals.push(ProfileTotal {
-                profile: ResourceProfile::read(profile)?,
-                total: fields::in_range(of, TOTALS, total.int()?.into())?,
-            });
-        }
+        let app_id = of.text("appId")?;
+        let totals = of.get(TOTALS, scala::map)?;
+        let totals = of.elements(totals, |(profile, total)| {
+            let total = of.get(TOTALS, |_| total.int())?;
+            Ok(ProfileTotal {
+                profile: ResourceProfile::read(Fields::new(profile, of.context))?,
+                total: of.in_range(TOTALS, total.into())?,
+            })
+        })?;
         Ok(Self { app_id, totals })
     }
 }
@@ -188,10 +182,10 @@ pub struct KillExecutors {
 }
 
 impl KillExecutors {
-    pub(super) fn read(of: View<'_>) -> Result<Self, MessageError> {
+    pub(super) fn read(of: Fields<'_>) -> Result<Self, MessageError> {
         Ok(Self {
-            app_id: fields::text(of, "appId")?,
-            executor_ids: fields::texts(of, "executorIds")?,
+            app_id: of.text("appId")?,
+            executor_ids: of.texts("executorIds")?,
         })
     }
 }
@@ -204,8 +198,8 @@ pub struct UnregisterApplication {
 }
 
 impl UnregisterApplication {
-    pub(super) fn read(of: View<'_>) -> Result<Self, MessageError> {
-        let app_id = fields::text(of, "appId")?;
+    pub(super) fn read(of: Fields<'_>) -> Result<Self, MessageError> {
+        let app_id = of.text("appId")?;
         Ok(Self { app_id })
     }
 }

@@ -47,6 +47,12 @@ pub enum MessageError {
         /// What it may be.
         expected: &'static str,
     },
+    /// What is in the message is too much.
+    #[error("what the message says takes more than {limit} bytes")]
+    TooLarge {
+        /// The limit.
+        limit: usize,
+    },
     /// A description can't be kept as a stream of its own.
     #[error("{class} can't be kept: {source}")]
     Description {

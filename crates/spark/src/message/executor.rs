@@ -1,9 +1,9 @@
 //! Executors, between a master and a worker.
 
-use vesta_javaser::{Limits, Stream, Value, View};
+use vesta_javaser::{Limits, Stream, Value};
 
 use super::error::{MessageError, WriteError};
-use super::fields;
+use super::fields::Fields;
 use super::resources::{self, Resources};
 use super::state::ExecutorState;
 use super::writer::{ToPeer, Writer, int};
@@ -87,13 +87,13 @@ pub struct ExecutorStateChanged {
 }
 
 impl ExecutorStateChanged {
-    pub(super) fn read(of: View<'_>) -> Result<Self, MessageError> {
+    pub(super) fn read(of: Fields<'_>) -> Result<Self, MessageError> {
         Ok(Self {
-            app_id: fields::text(of, "appId")?,
-            exec_id: fields::number(of, "execId")?,
+            app_id: of.text("appId")?,
+            exec_id: of.number("execId")?,
             state: ExecutorState::read(of, "state")?,
-            message: fields::optional_text(of, "message")?,
-            exit_status: fields::optional_int(of, "exitStatus")?,
+            message: of.optional_text("message")?,
+            exit_status: of.optional_int("exitStatus")?,
         })
     }
 }

@@ -1,20 +1,21 @@
 //! Exceptions in messages: `Option[Exception]`.
 
 use vesta_javaser::graph::Content;
-use vesta_javaser::{ClassView, Value, View, scala};
+use vesta_javaser::{Value, scala};
 
 use super::error::{MessageError, WriteError};
-use super::fields;
+use super::fields::Fields;
 use super::writer::Writer;
 
 /// The exception as Java prints one: its class and its message.
-pub(super) fn read(of: View<'_>, field: &str) -> Result<Option<String>, MessageError> {
+pub(super) fn read(of: Fields<'_>, field: &str) -> Result<Option<String>, MessageError> {
     let Some(exception) = of.get(field, scala::option)? else {
         return Ok(None);
     };
-    let class = exception.class().map_or_else(String::new, ClassView::name);
+    let class = Fields::new(exception, of.context).class();
     let message = exception.field_of("java.lang.Throwable", "detailMessage")?;
-    let message = message.non_null().map(fields::owned).transpose()?;
+    let message = message.non_null().map(|text| of.owned(field, text));
+    let message = message.transpose()?;
     Ok(Some(match message {
         Some(message) => format!("{class}: {message}"),
         None => class,

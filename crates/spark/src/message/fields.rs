@@ -1,14 +1,225 @@
 //! Reading the fields of messages.
 
-use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use vesta_javaser::{AccessError, ClassView, View, scala};
-use vesta_types::{Dialect, SparkPeer, SparkRelease};
+use vesta_types::{SparkPeer, SparkRelease};
 
 use super::address::RpcAddress;
 use super::error::MessageError;
+use super::from_peer::MessageLimits;
 use crate::profile::REFERENCE;
+
+/// About what one element of a list or map takes beside its texts, in bytes.
+const PER_ELEMENT: usize = 128;
+
+/// What holds for all of one message.
+pub(super) struct Context {
+    /// The release of its sender, as far as the message shows it.
+    pub(super) release: SparkRelease,
+    pub(super) limits: MessageLimits,
+    /// What the values may yet take. A small stream may refer to one long text a million times; here each is a copy.
+    left: Cell<usize>,
+}
+
+impl Context {
+    pub(super) fn new(release: SparkRelease, limits: MessageLimits) -> Self {
+        Self {
+            release,
+            left: Cell::new(limits.stream.max_memory),
+            limits,
+        }
+    }
+
+    fn charge(&self, bytes: usize) -> Result<(), MessageError> {
+        let limit = self.limits.stream.max_memory;
+        let left = self.left.get().checked_sub(bytes);
+        self.left.set(left.ok_or(MessageError::TooLarge { limit })?);
+        Ok(())
+    }
+}
+
+/// An object of a message.
+#[derive(Clone, Copy)]
+pub(super) struct Fields<'m> {
+    pub(super) view: View<'m>,
+    pub(super) context: &'m Context,
+}
+
+impl<'m> Fields<'m> {
+    pub(super) fn new(view: View<'m>, context: &'m Context) -> Self {
+        Self { view, context }
+    }
+
+    /// What `read` makes of a field, if that takes no memory to speak of.
+    pub(super) fn get<T>(
+        self,
+        field: &str,
+        read: impl FnOnce(View<'m>) -> Result<T, AccessError>,
+    ) -> Result<T, MessageError> {
+        Ok(self.view.get(field, read)?)
+    }
+
+    /// A field that holds an object.
+    pub(super) fn object(self, field: &str) -> Result<Self, MessageError> {
+        let read = |value: View<'m>| match value.is_null() {
+            true => Err(AccessError::WrongKind {
+                expected: "an object",
+                found: value.kind(),
+            }),
+            false => Ok(value),
+        };
+        Ok(Self::new(self.get(field, read)?, self.context))
+    }
+
+    pub(super) fn text(self, field: &str) -> Result<String, MessageError> {
+        self.owned(field, self.view.field(field)?)
+    }
+
+    pub(super) fn optional_text(self, field: &str) -> Result<Option<String>, MessageError> {
+        let text = self.get(field, scala::option)?;
+        text.map(|text| self.owned(field, text)).transpose()
+    }
+
+    /// An `int`.
+    pub(super) fn number<N: Number>(self, field: &str) -> Result<N, MessageError> {
+        self.in_range(field, self.get(field, View::int)?.into())
+    }
+
+    /// A `long`.
+    pub(super) fn long_number<N: Number>(self, field: &str) -> Result<N, MessageError> {
+        self.in_range(field, self.get(field, View::long)?)
+    }
+
+    /// An `Option[Int]`.
+    pub(super) fn optional_number<N: Number>(self, field: &str) -> Result<Option<N>, MessageError> {
+        let value = self.optional_int(field)?;
+        value
+            .map(|value| self.in_range(field, value.into()))
+            .transpose()
+    }
+
+    /// An `Option[Int]` of any sign.
+    pub(super) fn optional_int(self, field: &str) -> Result<Option<i32>, MessageError> {
+        self.get(field, |option| {
+            scala::option(option)?.map(View::int).transpose()
+        })
+    }
+
+    /// A number that was in a field.
+    pub(super) fn in_range<N: Number>(self, field: &str, value: i64) -> Result<N, MessageError> {
+        N::try_from(value).map_err(|_| self.wrong_number(field, value, N::RANGE))
+    }
+
+    pub(super) fn wrong_number(
+        self,
+        field: &str,
+        value: i64,
+        expected: &'static str,
+    ) -> MessageError {
+        let class = self.class();
+        let field = format!("{class}.{field}");
+        MessageError::Number {
+            field,
+            value,
+            expected,
+        }
+    }
+
+    /// A `Seq[String]`.
+    pub(super) fn texts(self, field: &str) -> Result<Vec<String>, MessageError> {
+        let texts = self.get(field, scala::seq)?;
+        self.elements(texts, |text| self.owned(field, text))
+    }
+
+    /// A `Map[String, String]`.
+    pub(super) fn text_map(self, field: &str) -> Result<BTreeMap<String, String>, MessageError> {
+        self.map(field, |value| self.owned(field, value))
+    }
+
+    /// A `Map` with texts for keys.
+    pub(super) fn map<T>(
+        self,
+        field: &str,
+        mut read: impl FnMut(View<'m>) -> Result<T, MessageError>,
+    ) -> Result<BTreeMap<String, T>, MessageError> {
+        let entries = self.get(field, scala::map)?;
+        let entry = |(key, value)| Ok((self.owned(field, key)?, read(value)?));
+        Ok(self.elements(entries, entry)?.into_iter().collect())
+    }
+
+    /// A `Seq` of objects.
+    pub(super) fn each<T>(
+        self,
+        field: &str,
+        mut read: impl FnMut(Self) -> Result<T, MessageError>,
+    ) -> Result<Vec<T>, MessageError> {
+        let elements = self.get(field, scala::seq)?;
+        self.elements(elements, |element| read(Self::new(element, self.context)))
+    }
+
+    /// What `read` makes of each element.
+    pub(super) fn elements<E, T>(
+        self,
+        elements: Vec<E>,
+        read: impl FnMut(E) -> Result<T, MessageError>,
+    ) -> Result<Vec<T>, MessageError> {
+        self.context
+            .charge(elements.len().saturating_mul(PER_ELEMENT))?;
+        elements.into_iter().map(read).collect()
+    }
+
+    /// The text of a value that is in a field, or in what is in it.
+    pub(super) fn owned(self, field: &str, value: View<'m>) -> Result<String, MessageError> {
+        let text = self.get(field, |_| value.text())?;
+        self.context.charge(text.len())?;
+        Ok(text.into_owned())
+    }
+
+    /// The name of its class.
+    pub(super) fn class(self) -> String {
+        self.view.class().map_or_else(String::new, ClassView::name)
+    }
+
+    /// A reference to an endpoint of the sender's.
+    pub(super) fn peer(self, field: &str) -> Result<SparkPeer, MessageError> {
+        let reference = self.object(field)?;
+        let endpoint = reference.object("endpointAddress")?;
+        let address = RpcAddress::read(endpoint.object("rpcAddress")?)?;
+        Ok(SparkPeer {
+            host: address.host,
+            port: address.port,
+            endpoint: endpoint.text("name")?,
+            release: SparkRelease {
+                reference_uid: Some(reference_uid(reference.view)?),
+                ..self.context.release
+            },
+        })
+    }
+}
+
+/// The number that tells releases of one dialect apart. One that is not known yet is taken, if the class is what it was
+/// in all else.
+fn reference_uid(reference: View<'_>) -> Result<i64, MessageError> {
+    let mut class = reference.class();
+    while let Some(other) = class.filter(|class| !class.is(REFERENCE)) {
+        class = other.super_class();
+    }
+    let Some(class) = class else {
+        let found = reference.kind();
+        let expected = "a reference to an endpoint";
+        return Err(AccessError::WrongKind { expected, found }.into());
+    };
+    match class.desc().map(|desc| &desc.fields[..]) {
+        Some([timeout]) if timeout.name.is("defaultAskTimeout") => Ok(class.uid()),
+        _ => Err(MessageError::UnknownRelease {
+            class: class.name(),
+            uid: class.uid(),
+            known: "in those that are, its one field is defaultAskTimeout".to_owned(),
+        }),
+    }
+}
 
 /// A number that is an `int` or `long` in Java, and what it may be here.
 pub(super) trait Number: TryFrom<i64> {
@@ -25,139 +236,4 @@ impl Number for u32 {
 
 impl Number for u64 {
     const RANGE: &'static str = "0 or more";
-}
-
-pub(super) fn owned(of: View<'_>) -> Result<String, AccessError> {
-    of.text().map(Cow::into_owned)
-}
-
-pub(super) fn text(of: View<'_>, field: &str) -> Result<String, MessageError> {
-    Ok(of.get(field, owned)?)
-}
-
-pub(super) fn optional_text(of: View<'_>, field: &str) -> Result<Option<String>, MessageError> {
-    Ok(of.get(field, |option| {
-        scala::option(option)?.map(owned).transpose()
-    })?)
-}
-
-/// An `int`.
-pub(super) fn number<N: Number>(of: View<'_>, field: &str) -> Result<N, MessageError> {
-    in_range(of, field, of.get(field, View::int)?.into())
-}
-
-/// A `long`.
-pub(super) fn long_number<N: Number>(of: View<'_>, field: &str) -> Result<N, MessageError> {
-    in_range(of, field, of.get(field, View::long)?)
-}
-
-/// An `Option[Int]`.
-pub(super) fn optional_number<N: Number>(
-    of: View<'_>,
-    field: &str,
-) -> Result<Option<N>, MessageError> {
-    let value = optional_int(of, field)?;
-    value
-        .map(|value| in_range(of, field, value.into()))
-        .transpose()
-}
-
-/// An `Option[Int]` of any sign.
-pub(super) fn optional_int(of: View<'_>, field: &str) -> Result<Option<i32>, MessageError> {
-    let read = |option| scala::option(option)?.map(View::int).transpose();
-    Ok(of.get(field, read)?)
-}
-
-pub(super) fn in_range<N: Number>(
-    of: View<'_>,
-    field: &str,
-    value: i64,
-) -> Result<N, MessageError> {
-    N::try_from(value).map_err(|_| {
-        let class = of.class().map_or_else(String::new, ClassView::name);
-        let field = format!("{class}.{field}");
-        let expected = N::RANGE;
-        MessageError::Number {
-            field,
-            value,
-            expected,
-        }
-    })
-}
-
-/// A `Seq[String]`.
-pub(super) fn texts(of: View<'_>, field: &str) -> Result<Vec<String>, MessageError> {
-    let read = |seq| scala::seq(seq)?.into_iter().map(owned).collect();
-    Ok(of.get(field, read)?)
-}
-
-/// A `Map[String, String]`.
-pub(super) fn text_map(
-    of: View<'_>,
-    field: &str,
-) -> Result<BTreeMap<String, String>, MessageError> {
-    let entry = |(key, value)| Ok((owned(key)?, owned(value)?));
-    let read = |map| scala::map(map)?.into_iter().map(entry).collect();
-    Ok(of.get(field, read)?)
-}
-
-/// The elements of a `Seq` of objects.
-pub(super) fn each<'g, T>(
-    of: View<'g>,
-    field: &str,
-    read: impl FnMut(View<'g>) -> Result<T, MessageError>,
-) -> Result<Vec<T>, MessageError> {
-    let elements = of.get(field, scala::seq)?;
-    elements.into_iter().map(read).collect()
-}
-
-/// A field that holds an object.
-pub(super) fn object<'g>(of: View<'g>, field: &str) -> Result<View<'g>, MessageError> {
-    let read = |value: View<'g>| match value.is_null() {
-        true => Err(AccessError::WrongKind {
-            expected: "an object",
-            found: value.kind(),
-        }),
-        false => Ok(value),
-    };
-    Ok(of.get(field, read)?)
-}
-
-/// A reference to an endpoint of the sender's.
-pub(super) fn peer(of: View<'_>, field: &str, dialect: Dialect) -> Result<SparkPeer, MessageError> {
-    let reference = object(of, field)?;
-    let endpoint = object(reference, "endpointAddress")?;
-    let address = RpcAddress::read(object(endpoint, "rpcAddress")?)?;
-    Ok(SparkPeer {
-        host: address.host,
-        port: address.port,
-        endpoint: text(endpoint, "name")?,
-        release: SparkRelease {
-            dialect,
-            reference_uid: Some(reference_uid(reference)?),
-        },
-    })
-}
-
-/// The number that tells releases of one dialect apart. One that is not known yet is taken, if the class is what it was
-/// in all else.
-fn reference_uid(reference: View<'_>) -> Result<i64, MessageError> {
-    let mut class = reference.class();
-    while let Some(above) = class.filter(|class| !class.is(REFERENCE)) {
-        class = above.super_class();
-    }
-    let Some(class) = class else {
-        let found = reference.kind();
-        let expected = "a reference to an endpoint";
-        return Err(AccessError::WrongKind { expected, found }.into());
-    };
-    let fields = class.desc().map(|desc| &desc.fields[..]);
-    match fields {
-        Some([timeout]) if timeout.name.is("defaultAskTimeout") => Ok(class.uid()),
-        _ => Err(MessageError::UnknownRelease {
-            class: class.name(),
-            uid: class.uid(),
-            known: "in those that are, its one field is defaultAskTimeout".to_owned(),
-        }),
-    }
 }

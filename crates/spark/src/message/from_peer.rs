@@ -9,6 +9,7 @@ use super::application::{
 use super::classes::{self, Kind};
 use super::error::MessageError;
 use super::executor::ExecutorStateChanged;
+use super::fields::{Context, Fields};
 use super::recovery::{MasterChangeAcknowledged, WorkerSchedulerStateResponse};
 use super::registration::{Heartbeat, RegisterWorker, WorkerDecommissioning, WorkerLatestState};
 use super::submission::{RequestDriverStatus, RequestKillDriver, RequestSubmitDriver};
@@ -19,7 +20,7 @@ use crate::profile;
 /// What one message may cost us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MessageLimits {
-    /// What the stream of a message may cost.
+    /// What the stream of a message may cost; what is read out of it may take as much memory once more.
     pub stream: Limits,
     /// The longest description of an application that is kept, in bytes.
     pub max_description: usize,
@@ -81,13 +82,15 @@ impl FromPeer {
         limits: &MessageLimits,
     ) -> Result<Received, MessageError> {
         let stream = Stream::read(body, &limits.stream)?;
-        let of = stream.value()?;
-        let (kind, dialect) = classes::identify(endpoint, of)?;
+        let value = stream.value()?;
+        let (kind, dialect) = classes::identify(endpoint, value)?;
         let release = profile::shown_by(dialect, &stream.graph);
+        let context = Context::new(release, *limits);
+        let of = Fields::new(value, &context);
         let message = match kind {
             Kind::CheckExistence => Self::CheckExistence(CheckExistence::read(of)?),
-            Kind::RegisterWorker => Self::RegisterWorker(RegisterWorker::read(of, dialect)?),
-            Kind::Heartbeat => Self::Heartbeat(Heartbeat::read(of, dialect)?),
+            Kind::RegisterWorker => Self::RegisterWorker(RegisterWorker::read(of)?),
+            Kind::Heartbeat => Self::Heartbeat(Heartbeat::read(of)?),
             Kind::WorkerLatestState => Self::WorkerLatestState(WorkerLatestState::read(of)?),
             Kind::ExecutorStateChanged => {
                 Self::ExecutorStateChanged(ExecutorStateChanged::read(of)?)
@@ -97,10 +100,10 @@ impl FromPeer {
                 Self::WorkerSchedulerStateResponse(WorkerSchedulerStateResponse::read(of)?)
             }
             Kind::WorkerDecommissioning => {
-                Self::WorkerDecommissioning(WorkerDecommissioning::read(of, dialect)?)
+                Self::WorkerDecommissioning(WorkerDecommissioning::read(of)?)
             }
             Kind::RegisterApplication => {
-                let application = RegisterApplication::read(of, dialect, limits)?;
+                let application = RegisterApplication::read(of)?;
                 Self::RegisterApplication(Box::new(application))
             }
             Kind::RequestExecutors => Self::RequestExecutors(RequestExecutors::read(of)?),
@@ -112,7 +115,7 @@ impl FromPeer {
                 Self::MasterChangeAcknowledged(MasterChangeAcknowledged::read(of)?)
             }
             Kind::RequestSubmitDriver => {
-                let driver = RequestSubmitDriver::read(of, release)?;
+                let driver = RequestSubmitDriver::read(of)?;
                 Self::RequestSubmitDriver(Box::new(driver))
             }
             Kind::RequestKillDriver => Self::RequestKillDriver(RequestKillDriver::read(of)?),

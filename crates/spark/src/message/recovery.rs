@@ -1,10 +1,10 @@
 //! A new leader, and the answers to it.
 
-use vesta_javaser::{Value, View};
+use vesta_javaser::Value;
 
 use super::address::RpcAddress;
 use super::error::{MessageError, WriteError};
-use super::fields;
+use super::fields::Fields;
 use super::registration::ExecutorDescription;
 use super::resources::{self, Resources};
 use super::writer::{ToPeer, Writer};
@@ -37,8 +37,8 @@ pub struct MasterChangeAcknowledged {
 }
 
 impl MasterChangeAcknowledged {
-    pub(super) fn read(of: View<'_>) -> Result<Self, MessageError> {
-        let app_id = fields::text(of, "appId")?;
+    pub(super) fn read(of: Fields<'_>) -> Result<Self, MessageError> {
+        let app_id = of.text("appId")?;
         Ok(Self { app_id })
     }
 }
@@ -73,23 +73,23 @@ pub struct DriverResponse {
 }
 
 impl WorkerSchedulerStateResponse {
-    pub(super) fn read(of: View<'_>) -> Result<Self, MessageError> {
-        let executor = |of: View<'_>| {
+    pub(super) fn read(of: Fields<'_>) -> Result<Self, MessageError> {
+        let executor = |of: Fields<'_>| {
             Ok(ExecutorResponse {
-                description: ExecutorDescription::read(fields::object(of, "desc")?)?,
+                description: ExecutorDescription::read(of.object("desc")?)?,
                 resources: resources::read(of, "resources")?,
             })
         };
-        let driver = |of: View<'_>| {
+        let driver = |of: Fields<'_>| {
             Ok(DriverResponse {
-                driver_id: fields::text(of, "driverId")?,
+                driver_id: of.text("driverId")?,
                 resources: resources::read(of, "resources")?,
             })
         };
         Ok(Self {
-            id: fields::text(of, "id")?,
-            executors: fields::each(of, "execResponses", executor)?,
-            drivers: fields::each(of, "driverResponses", driver)?,
+            id: of.text("id")?,
+            executors: of.each("execResponses", executor)?,
+            drivers: of.each("driverResponses", driver)?,
         })
     }
 }

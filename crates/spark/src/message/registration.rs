@@ -1,11 +1,11 @@
 //! A worker's registration, heartbeats and farewell.
 
-use vesta_javaser::{Value, View};
-use vesta_types::{Dialect, SparkPeer};
+use vesta_javaser::Value;
+use vesta_types::SparkPeer;
 
 use super::address::RpcAddress;
 use super::error::{MessageError, WriteError};
-use super::fields;
+use super::fields::Fields;
 use super::resources::{self, Resources};
 use super::state::ExecutorState;
 use super::writer::{ToPeer, Writer};
@@ -34,16 +34,16 @@ pub struct RegisterWorker {
 }
 
 impl RegisterWorker {
-    pub(super) fn read(of: View<'_>, dialect: Dialect) -> Result<Self, MessageError> {
+    pub(super) fn read(of: Fields<'_>) -> Result<Self, MessageError> {
         Ok(Self {
-            id: fields::text(of, "id")?,
-            host: fields::text(of, "host")?,
-            port: fields::number(of, "port")?,
-            worker: fields::peer(of, "worker", dialect)?,
-            cores: fields::number(of, "cores")?,
-            memory_mib: fields::number(of, "memory")?,
-            web_ui_url: fields::text(of, "workerWebUiUrl")?,
-            master_address: RpcAddress::read(fields::object(of, "masterAddress")?)?,
+            id: of.text("id")?,
+            host: of.text("host")?,
+            port: of.number("port")?,
+            worker: of.peer("worker")?,
+            cores: of.number("cores")?,
+            memory_mib: of.number("memory")?,
+            web_ui_url: of.text("workerWebUiUrl")?,
+            master_address: RpcAddress::read(of.object("masterAddress")?)?,
             resources: resources::read(of, "resources")?,
         })
     }
@@ -107,10 +107,10 @@ pub struct Heartbeat {
 }
 
 impl Heartbeat {
-    pub(super) fn read(of: View<'_>, dialect: Dialect) -> Result<Self, MessageError> {
+    pub(super) fn read(of: Fields<'_>) -> Result<Self, MessageError> {
         Ok(Self {
-            worker_id: fields::text(of, "workerId")?,
-            worker: fields::peer(of, "worker", dialect)?,
+            worker_id: of.text("workerId")?,
+            worker: of.peer("worker")?,
         })
     }
 }
@@ -140,11 +140,11 @@ pub struct WorkerLatestState {
 }
 
 impl WorkerLatestState {
-    pub(super) fn read(of: View<'_>) -> Result<Self, MessageError> {
+    pub(super) fn read(of: Fields<'_>) -> Result<Self, MessageError> {
         Ok(Self {
-            id: fields::text(of, "id")?,
-            executors: fields::each(of, "executors", ExecutorDescription::read)?,
-            driver_ids: fields::texts(of, "driverIds")?,
+            id: of.text("id")?,
+            executors: of.each("executors", ExecutorDescription::read)?,
+            driver_ids: of.texts("driverIds")?,
         })
     }
 }
@@ -167,14 +167,14 @@ pub struct ExecutorDescription {
 }
 
 impl ExecutorDescription {
-    pub(super) fn read(of: View<'_>) -> Result<Self, MessageError> {
+    pub(super) fn read(of: Fields<'_>) -> Result<Self, MessageError> {
         Ok(Self {
-            app_id: fields::text(of, "appId")?,
-            exec_id: fields::number(of, "execId")?,
-            rp_id: fields::number(of, "rpId")?,
-            cores: fields::number(of, "cores")?,
+            app_id: of.text("appId")?,
+            exec_id: of.number("execId")?,
+            rp_id: of.number("rpId")?,
+            cores: of.number("cores")?,
             // Not a case class: its field is named otherwise than its parameter.
-            memory_mib: fields::number(of, "memoryMb")?,
+            memory_mib: of.number("memoryMb")?,
             state: ExecutorState::read(of, "state")?,
         })
     }
@@ -190,10 +190,10 @@ pub struct WorkerDecommissioning {
 }
 
 impl WorkerDecommissioning {
-    pub(super) fn read(of: View<'_>, dialect: Dialect) -> Result<Self, MessageError> {
+    pub(super) fn read(of: Fields<'_>) -> Result<Self, MessageError> {
         Ok(Self {
-            id: fields::text(of, "id")?,
-            worker: fields::peer(of, "workerRef", dialect)?,
+            id: of.text("id")?,
+            worker: of.peer("workerRef")?,
         })
     }
 }

@@ -2,24 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use vesta_javaser::scala::{self, build};
+use vesta_javaser::scala::build;
 use vesta_javaser::{Value, View};
 
 use super::error::{MessageError, WriteError};
-use super::fields;
+use super::fields::Fields;
 use super::writer::Writer;
 
 /// The addresses of each named resource, as `gpu` → `0`, `1`.
 pub type Resources = BTreeMap<String, Vec<String>>;
 
-pub(super) fn read(of: View<'_>, field: &str) -> Result<Resources, MessageError> {
-    let addresses = |information: View<'_>| {
-        let texts = |array: View<'_>| array.items()?.into_iter().map(fields::owned).collect();
-        information.get("addresses", texts)
-    };
-    let entry = |(name, information)| Ok((fields::owned(name)?, addresses(information)?));
-    let all = |map| scala::map(map)?.into_iter().map(entry).collect();
-    Ok(of.get(field, all)?)
+pub(super) fn read(of: Fields<'_>, field: &str) -> Result<Resources, MessageError> {
+    of.map(field, |information| {
+        let addresses = information.get("addresses", View::items)?;
+        of.elements(addresses, |address| of.owned(field, address))
+    })
 }
 
 pub(super) fn build(to: &mut Writer<'_>, resources: &Resources) -> Result<Value, WriteError> {

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use vesta_javaser::{ClassView, Value, View, scala};
+use vesta_javaser::{Value, scala};
 
 use super::error::{MessageError, WriteError};
+use super::fields::Fields;
 use super::writer::Writer;
 
 /// The state of an executor (`org.apache.spark.deploy.ExecutorState`).
@@ -55,7 +56,7 @@ impl ExecutorState {
         )
     }
 
-    pub(super) fn read(of: View<'_>, field: &str) -> Result<Self, MessageError> {
+    pub(super) fn read(of: Fields<'_>, field: &str) -> Result<Self, MessageError> {
         state(of, field, &Self::ALL, "an executor's state: 0 to 6")
     }
 
@@ -112,7 +113,7 @@ impl DriverState {
         }
     }
 
-    pub(super) fn read(of: View<'_>, field: &str) -> Result<Self, MessageError> {
+    pub(super) fn read(of: Fields<'_>, field: &str) -> Result<Self, MessageError> {
         state(of, field, &Self::ALL, "a driver's state: 0 to 7")
     }
 
@@ -129,19 +130,14 @@ impl fmt::Display for DriverState {
 
 /// The state of the number in a field.
 fn state<S: Copy>(
-    of: View<'_>,
+    of: Fields<'_>,
     field: &str,
     all: &[S],
     expected: &'static str,
 ) -> Result<S, MessageError> {
     let number = of.get(field, scala::enumeration)?;
     let known = usize::try_from(number).ok().and_then(|at| all.get(at));
-    known.copied().ok_or_else(|| {
-        let class = of.class().map_or_else(String::new, ClassView::name);
-        MessageError::Number {
-            field: format!("{class}.{field}"),
-            value: number.into(),
-            expected,
-        }
-    })
+    known
+        .copied()
+        .ok_or_else(|| of.wrong_number(field, number.into(), expected))
 }

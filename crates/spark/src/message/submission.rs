@@ -1,14 +1,14 @@
 //! `spark-submit --deploy-mode cluster`: drivers are submitted, asked about and killed. All of these are questions.
 
-use vesta_javaser::{Value, View};
-use vesta_types::SparkRelease;
+use vesta_javaser::Value;
 
 use super::address::RpcAddress;
 use super::description::DriverDescription;
 use super::error::{MessageError, WriteError};
+use super::failure;
+use super::fields::Fields;
 use super::state::DriverState;
 use super::writer::{ToPeer, Writer};
-use super::{failure, fields};
 
 /// A driver is to be run. Answered by [`SubmitDriverResponse`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,9 +18,9 @@ pub struct RequestSubmitDriver {
 }
 
 impl RequestSubmitDriver {
-    pub(super) fn read(of: View<'_>, release: SparkRelease) -> Result<Self, MessageError> {
-        let description = fields::object(of, "driverDescription")?;
-        let description = DriverDescription::read(description, release)?;
+    pub(super) fn read(of: Fields<'_>) -> Result<Self, MessageError> {
+        let description = of.object("driverDescription")?;
+        let description = DriverDescription::read(description)?;
         Ok(Self { description })
     }
 }
@@ -59,8 +59,8 @@ pub struct RequestKillDriver {
 }
 
 impl RequestKillDriver {
-    pub(super) fn read(of: View<'_>) -> Result<Self, MessageError> {
-        let driver_id = fields::text(of, "driverId")?;
+    pub(super) fn read(of: Fields<'_>) -> Result<Self, MessageError> {
+        let driver_id = of.text("driverId")?;
         Ok(Self { driver_id })
     }
 }
@@ -98,8 +98,8 @@ pub struct RequestDriverStatus {
 }
 
 impl RequestDriverStatus {
-    pub(super) fn read(of: View<'_>) -> Result<Self, MessageError> {
-        let driver_id = fields::text(of, "driverId")?;
+    pub(super) fn read(of: Fields<'_>) -> Result<Self, MessageError> {
+        let driver_id = of.text("driverId")?;
         Ok(Self { driver_id })
     }
 }

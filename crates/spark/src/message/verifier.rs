@@ -1,9 +1,9 @@
 //! The endpoint verifier: what a peer asks before it says anything else, and the answer yes or no to any question.
 
-use vesta_javaser::{Value, View};
+use vesta_javaser::Value;
 
 use super::error::{MessageError, WriteError};
-use super::fields;
+use super::fields::Fields;
 use super::writer::{ToPeer, Writer};
 
 /// Whether there is an endpoint of this name. The answer is an [`Answer`].
@@ -14,8 +14,8 @@ pub struct CheckExistence {
 }
 
 impl CheckExistence {
-    pub(super) fn read(of: View<'_>) -> Result<Self, MessageError> {
-        let name = fields::text(of, "name")?;
+    pub(super) fn read(of: Fields<'_>) -> Result<Self, MessageError> {
+        let name = of.text("name")?;
         Ok(Self { name })
     }
 }

@@ -1,13 +1,14 @@
 //! Drivers, between a master and a worker.
 
-use vesta_javaser::{Value, View};
+use vesta_javaser::Value;
 
 use super::description::DriverDescription;
 use super::error::{MessageError, WriteError};
+use super::failure;
+use super::fields::Fields;
 use super::resources::{self, Resources};
 use super::state::DriverState;
 use super::writer::{ToPeer, Writer};
-use super::{failure, fields};
 
 /// The worker is to start a driver. It does not ask whether it is its master that says so.
 #[derive(Debug, Clone, Copy)]
@@ -56,9 +57,9 @@ pub struct DriverStateChanged {
 }
 
 impl DriverStateChanged {
-    pub(super) fn read(of: View<'_>) -> Result<Self, MessageError> {
+    pub(super) fn read(of: Fields<'_>) -> Result<Self, MessageError> {
         Ok(Self {
-            driver_id: fields::text(of, "driverId")?,
+            driver_id: of.text("driverId")?,
             state: DriverState::read(of, "state")?,
             exception: failure::read(of, "exception")?,
         })

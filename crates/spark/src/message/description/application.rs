@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use vesta_javaser::{ClassView, Graph, Limits, Stream, View};
-use vesta_types::{SparkCommand, SparkRelease};
+use vesta_javaser::{Graph, Limits, Stream};
+use vesta_types::SparkCommand;
 
 use super::{ResourceProfile, command};
 use crate::message::error::MessageError;
-use crate::message::{MessageLimits, fields};
+use crate::message::fields::Fields;
 
 /// What an application is and how its executors are started. `Debug` shows nothing of how.
 #[derive(Clone, PartialEq, Eq)]
@@ -32,28 +32,25 @@ pub struct ApplicationDescription {
 }
 
 impl ApplicationDescription {
-    pub(in crate::message) fn read(
-        of: View<'_>,
-        release: SparkRelease,
-        limits: &MessageLimits,
-    ) -> Result<Self, MessageError> {
+    pub(in crate::message) fn read(of: Fields<'_>) -> Result<Self, MessageError> {
         Ok(Self {
-            name: fields::text(of, "name")?,
-            user: fields::text(of, "user")?,
-            max_cores: fields::optional_number(of, "maxCores")?,
-            initial_executor_limit: fields::optional_number(of, "initialExecutorLimit")?,
-            ui_url: fields::text(of, "appUiUrl")?,
-            default_profile: ResourceProfile::read(fields::object(of, "defaultProfile")?)?,
-            command: command::read(of, release)?,
-            payload: payload(of, limits)?,
+            name: of.text("name")?,
+            user: of.text("user")?,
+            max_cores: of.optional_number("maxCores")?,
+            initial_executor_limit: of.optional_number("initialExecutorLimit")?,
+            ui_url: of.text("appUiUrl")?,
+            default_profile: ResourceProfile::read(of.object("defaultProfile")?)?,
+            command: command::read(of)?,
+            payload: payload(of)?,
         })
     }
 }
 
 /// A description as its own stream.
-fn payload(of: View<'_>, limits: &MessageLimits) -> Result<Vec<u8>, MessageError> {
+fn payload(of: Fields<'_>) -> Result<Vec<u8>, MessageError> {
     let mut graph = Graph::new();
-    let value = graph.import(of);
+    let value = graph.import(of.view);
+    let limits = of.context.limits;
     let limits = Limits {
         max_bytes: limits.max_description,
         // In a message it lies one deeper.
@@ -62,7 +59,7 @@ fn payload(of: View<'_>, limits: &MessageLimits) -> Result<Vec<u8>, MessageError
     };
     let written = Stream::of(graph, value).write(&limits);
     written.map_err(|source| MessageError::Description {
-        class: of.class().map_or_else(String::new, ClassView::name),
+        class: of.class(),
         source,
     })
 }

@@ -1,24 +1,24 @@
 //! How a JVM is started: `org.apache.spark.deploy.Command`.
 
+use vesta_javaser::Value;
 use vesta_javaser::scala::build;
-use vesta_javaser::{Value, View};
-use vesta_types::{SparkCommand, SparkRelease};
+use vesta_types::SparkCommand;
 
 use crate::message::error::{MessageError, WriteError};
-use crate::message::fields;
+use crate::message::fields::Fields;
 use crate::message::writer::Writer;
 
 /// The command of a description.
-pub(super) fn read(of: View<'_>, release: SparkRelease) -> Result<SparkCommand, MessageError> {
-    let of = fields::object(of, "command")?;
+pub(super) fn read(of: Fields<'_>) -> Result<SparkCommand, MessageError> {
+    let of = of.object("command")?;
     Ok(SparkCommand {
-        release,
-        main_class: fields::text(of, "mainClass")?,
-        arguments: fields::texts(of, "arguments")?,
-        environment: fields::text_map(of, "environment")?,
-        class_path: fields::texts(of, "classPathEntries")?,
-        library_path: fields::texts(of, "libraryPathEntries")?,
-        java_opts: fields::texts(of, "javaOpts")?,
+        release: of.context.release,
+        main_class: of.text("mainClass")?,
+        arguments: of.texts("arguments")?,
+        environment: of.text_map("environment")?,
+        class_path: of.texts("classPathEntries")?,
+        library_path: of.texts("libraryPathEntries")?,
+        java_opts: of.texts("javaOpts")?,
     })
 }
 

@@ -4,11 +4,11 @@ use std::fmt;
 
 use vesta_javaser::scala::build;
 use vesta_javaser::{Value, View};
-use vesta_types::{SparkCommand, SparkRelease};
+use vesta_types::SparkCommand;
 
 use super::command;
 use crate::message::error::{MessageError, WriteError};
-use crate::message::fields;
+use crate::message::fields::Fields;
 use crate::message::writer::{Writer, int};
 
 /// What a driver is and how it is started. It is plain data: a worker of any release can be given it. `Debug` shows
@@ -41,24 +41,21 @@ pub struct ResourceRequirement {
 }
 
 impl DriverDescription {
-    pub(in crate::message) fn read(
-        of: View<'_>,
-        release: SparkRelease,
-    ) -> Result<Self, MessageError> {
-        let requirement = |of: View<'_>| {
+    pub(in crate::message) fn read(of: Fields<'_>) -> Result<Self, MessageError> {
+        let requirement = |of: Fields<'_>| {
             Ok(ResourceRequirement {
-                name: fields::text(of, "resourceName")?,
-                amount: fields::number(of, "amount")?,
-                parts: fields::number(of, "numParts")?,
+                name: of.text("resourceName")?,
+                amount: of.number("amount")?,
+                parts: of.number("numParts")?,
             })
         };
         Ok(Self {
-            jar_url: fields::text(of, "jarUrl")?,
-            memory_mib: fields::number(of, "mem")?,
-            cores: fields::number(of, "cores")?,
+            jar_url: of.text("jarUrl")?,
+            memory_mib: of.number("mem")?,
+            cores: of.number("cores")?,
             supervise: of.get("supervise", View::bool)?,
-            command: command::read(of, release)?,
-            resources: fields::each(of, "resourceReqs", requirement)?,
+            command: command::read(of)?,
+            resources: of.each("resourceReqs", requirement)?,
         })
     }
 

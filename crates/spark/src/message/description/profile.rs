@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use vesta_javaser::{View, scala};
-
 use crate::message::error::MessageError;
-use crate::message::fields;
+use crate::message::fields::Fields;
 
 /// What executors of one kind need (`org.apache.spark.resource.ResourceProfile`, without what is of tasks).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,16 +19,12 @@ pub struct ResourceProfile {
 }
 
 impl ResourceProfile {
-    pub(in crate::message) fn read(of: View<'_>) -> Result<Self, MessageError> {
-        let mut executor_resources = BTreeMap::new();
-        for (name, request) in of.get("executorResources", scala::map)? {
-            let amount = fields::long_number(request, "amount")?;
-            executor_resources.insert(fields::owned(name)?, amount);
-        }
+    pub(in crate::message) fn read(of: Fields<'_>) -> Result<Self, MessageError> {
+        let amount = |request| Fields::new(request, of.context).long_number("amount");
         Ok(Self {
-            id: fields::number(of, "_id")?,
-            executor_resources,
-            class_uid: of.class().map_or(0, |class| class.uid()),
+            id: of.number("_id")?,
+            executor_resources: of.map("executorResources", amount)?,
+            class_uid: of.view.class().map_or(0, |class| class.uid()),
         })
     }
 }

@@ -1,29 +1,14 @@
-//! Where a process of Spark listens.
-
-use std::fmt;
+//! How addresses and references stand in messages.
 
 use vesta_javaser::Value;
+
+use crate::address::RpcAddress;
 
 use super::error::{MessageError, WriteError};
 use super::fields::Fields;
 use super::writer::Writer;
 
-/// A host and port, as Spark writes them into messages; a host is not resolved.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct RpcAddress {
-    /// The host; an IPv6 address in brackets.
-    pub host: String,
-    /// The port.
-    pub port: u16,
-}
-
 impl RpcAddress {
-    /// `spark://host:port`, as in the URLs of masters. A worker compares it with that of its master.
-    #[must_use]
-    pub fn spark_url(&self) -> String {
-        format!("spark://{self}")
-    }
-
     pub(super) fn read(of: Fields<'_>) -> Result<Self, MessageError> {
         Ok(Self {
             host: of.text("host")?,
@@ -56,11 +41,5 @@ impl RpcAddress {
             ("defaultAskTimeout", timeout),
         ];
         to.object("org.apache.spark.rpc.netty.NettyRpcEndpointRef", &reference)
-    }
-}
-
-impl fmt::Display for RpcAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.host, self.port)
     }
 }

@@ -3,12 +3,12 @@
 use vesta_javaser::{Value, scala};
 use vesta_types::SparkPeer;
 
-use super::address::RpcAddress;
 use super::description::{ApplicationDescription, ResourceProfile};
 use super::error::{MessageError, WriteError};
 use super::fields::Fields;
 use super::state::ExecutorState;
 use super::writer::{ToPeer, Writer, int};
+use crate::address::RpcAddress;
 
 /// A driver registers its application. A master that does not lead gives no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use vesta_javaser::{AccessError, ClassView, View, scala};
 use vesta_types::{SparkPeer, SparkRelease};
 
-use super::address::RpcAddress;
 use super::error::MessageError;
 use super::from_peer::MessageLimits;
+use crate::address::RpcAddress;
 use crate::profile::REFERENCE;
 
 /// About what one element of a list or map takes beside its texts, in bytes.

@@ -25,7 +25,7 @@ mod verifier;
 mod worker_driver;
 mod writer;
 
-pub use address::RpcAddress;
+pub use crate::address::RpcAddress;
 pub use application::{
     ApplicationRemoved, ExecutorAdded, ExecutorUpdated, KillExecutors, ProfileTotal,
     RegisterApplication, RegisteredApplication, RequestExecutors, UnregisterApplication,

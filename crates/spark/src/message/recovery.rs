@@ -2,12 +2,12 @@
 
 use vesta_javaser::Value;
 
-use super::address::RpcAddress;
 use super::error::{MessageError, WriteError};
 use super::fields::Fields;
 use super::registration::ExecutorDescription;
 use super::resources::{self, Resources};
 use super::writer::{ToPeer, Writer};
+use crate::address::RpcAddress;
 
 /// Another master leads. A worker answers with a [`WorkerSchedulerStateResponse`], a driver with
 /// [`MasterChangeAcknowledged`]; both send to that master from now on.

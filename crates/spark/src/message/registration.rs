@@ -3,12 +3,12 @@
 use vesta_javaser::Value;
 use vesta_types::SparkPeer;
 
-use super::address::RpcAddress;
 use super::error::{MessageError, WriteError};
 use super::fields::Fields;
 use super::resources::{self, Resources};
 use super::state::ExecutorState;
 use super::writer::{ToPeer, Writer};
+use crate::address::RpcAddress;
 
 /// A worker offers itself. Answered by [`RegisteredWorker`], [`RegisterWorkerFailed`] or [`MasterInStandby`].
 #[derive(Debug, Clone, PartialEq, Eq)]

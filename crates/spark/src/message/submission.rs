@@ -2,13 +2,13 @@
 
 use vesta_javaser::Value;
 
-use super::address::RpcAddress;
 use super::description::DriverDescription;
 use super::error::{MessageError, WriteError};
 use super::failure;
 use super::fields::Fields;
 use super::state::DriverState;
 use super::writer::{ToPeer, Writer};
+use crate::address::RpcAddress;
 
 /// A driver is to be run. Answered by [`SubmitDriverResponse`].
 #[derive(Debug, Clone, PartialEq, Eq)]

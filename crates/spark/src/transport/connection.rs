@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::address::{AddressError, Envelope, RpcAddress};
+use super::address::{AddressError, Envelope};
 use super::decoder::{Decoder, FrameError};
 use super::frame::Frame;
 use super::limits::Limits;
+use crate::address::RpcAddress;
 
 /// Why a connection is closed for what came, or did not come, from the peer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
-use super::address::RpcAddress;
 use super::shared::Full;
+use crate::address::RpcAddress;
 
 /// Why a peer can't be reached.
 #[derive(Debug, thiserror::Error)]

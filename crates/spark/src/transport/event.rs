@@ -5,10 +5,11 @@ use std::sync::Weak;
 
 use bytes::Bytes;
 
-use super::address::{EndpointAddress, RpcAddress};
+use super::address::EndpointAddress;
 use super::budget::InClaim;
 use super::connection::{PeerError, SendError};
 use super::link::Link;
+use crate::address::RpcAddress;
 
 /// One connection of a transport. Never used again for another one; later ones are greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -10,12 +10,12 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
-use super::address::RpcAddress;
 use super::budget::{InClaim, OutClaim};
 use super::connection::{AskError, Connection, Message, PeerError, Received, SendError};
 use super::event::{Ask, CloseReason, ConnectionId, Event, Incoming};
 use super::shared::Shared;
 use super::socket;
+use crate::address::RpcAddress;
 
 /// Read at a time. The buffer lies on the stack: an idle connection has none.
 const CHUNK: usize = 16 << 10;

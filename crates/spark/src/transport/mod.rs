@@ -34,7 +34,8 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
-pub use address::{AddressError, EndpointAddress, Envelope, RpcAddress};
+pub use crate::address::RpcAddress;
+pub use address::{AddressError, EndpointAddress, Envelope};
 pub use connection::{AskError, Connection, Message, PeerError, Received, SendError};
 pub use decoder::{Decoder, Foreign, FrameError};
 pub use dial::DialError;

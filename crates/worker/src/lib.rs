@@ -24,6 +24,7 @@ pub(crate) mod failpoint;
 mod files;
 mod process;
 pub mod reconcile;
+pub mod spark;
 pub mod store;
 pub mod supervisor;
 

@@ -333,6 +333,26 @@ fn a_descriptor_learned_from_a_peer_is_used_towards_it() {
 }
 
 #[test]
+fn a_class_is_given_another_number_also_where_others_extend_it() {
+    const REFERENCE: &str = "org.apache.spark.rpc.RpcEndpointRef";
+    const NETTY: &str = "org.apache.spark.rpc.netty.NettyRpcEndpointRef";
+    let above = |classes: &ClassSet| {
+        let class = classes.get(NETTY).unwrap().super_class().unwrap();
+        (class.uid(), classes.get(REFERENCE).unwrap().uid())
+    };
+    let mut classes = fixtures::classes("4.0.1");
+    let (before, _) = above(&classes);
+    assert!(classes.set_uid(REFERENCE, 7));
+    assert_eq!(above(&classes), (7, 7));
+    assert!(!classes.set_uid("no.such.Class", 7));
+    // The class with its former number is another class.
+    let heartbeat = Captured::new("4.0.1", "Heartbeat");
+    let reference = heartbeat.message().field("worker").unwrap();
+    classes.learn(reference.class().unwrap());
+    assert_eq!(above(&classes), (before, before));
+}
+
+#[test]
 fn what_does_not_fit_a_class_is_refused() {
     let classes = fixtures::classes("4.0.1");
     let mut to = Builder::new(&classes);

@@ -182,6 +182,7 @@ fn registration(cluster: &Running) -> RegisterRequest {
         owner: None,
         ui_url: String::new(),
         payload: Vec::new(),
+        spark: None,
     };
     application_convert::registration(new_key(), description)
 }

@@ -352,6 +352,7 @@ impl Running {
             ],
             env: BTreeMap::from([(LEDGER_VARIABLE.to_owned(), ledger)]),
             artifacts: Vec::new(),
+            spark: None,
         }
     }
 

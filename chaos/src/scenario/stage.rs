@@ -183,6 +183,7 @@ impl Stage {
             ],
             env: BTreeMap::from([(LEDGER_VARIABLE.to_owned(), ledger)]),
             artifacts: Vec::new(),
+            spark: None,
         }
     }
 

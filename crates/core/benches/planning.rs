@@ -186,6 +186,8 @@ fn worker(number: usize) -> WorkerDescription {
             memory_mib: MEMORY_MIB,
             named: BTreeMap::new(),
         },
+        spark: None,
+        spark_homes: Default::default(),
     }
 }
 

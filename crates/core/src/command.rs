@@ -127,6 +127,15 @@ pub enum Command {
         /// The version.
         version: u32,
     },
+    /// What a Spark driver asks for. It has no keys, so all of it is such that twice is as good as once.
+    FromSparkDriver {
+        /// Decided under.
+        epoch: Epoch,
+        /// Its application.
+        app: AppId,
+        /// What it asks for.
+        ask: SparkAsk,
+    },
     /// A client's write.
     Client {
         /// The client's key: same key, same answer.
@@ -134,6 +143,26 @@ pub enum Command {
         /// What it asks for.
         request: Request,
     },
+}
+
+/// What a Spark driver can ask for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum SparkAsk {
+    /// So many executors of each of these profiles in all (Spark's `RequestExecutors`); profiles that are
+    /// not known yet are added, and those that are not named stay as they are. All of it or nothing.
+    SetTargets {
+        /// The profiles, and how many executors of each are wanted. A profile never changes: of one that
+        /// is known only the target counts. Targets above the most that are possible are that.
+        wanted: Vec<ProfileRequest>,
+    },
+    /// End these executors; unknown and ended ones are ignored.
+    KillExecutors {
+        /// Their numbers.
+        executors: Vec<u32>,
+    },
+    /// It is over.
+    Unregister,
 }
 
 /// What a client can ask for. The body that a key is compared with.

@@ -24,7 +24,7 @@ pub mod reply;
 pub mod state;
 pub mod version;
 
-pub use command::{Command, Entry, Placement, Request};
+pub use command::{Command, Entry, Placement, Request, SparkAsk};
 pub use failover::{FailoverReport, Outcome};
 pub use plan::Policy;
 pub use reply::{Answer, RejectCode, Rejection, Reply};

@@ -54,7 +54,8 @@ pub enum Answer {
     },
     /// Nothing more to say.
     Done,
-    /// A client's write whose key had been answered before: that answer.
+    /// A client's write whose key had been answered before, or the registration of a Spark application
+    /// that is there already: that answer.
     Repeated(Box<Answer>),
 }
 

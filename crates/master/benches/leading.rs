@@ -251,6 +251,8 @@ fn worker(number: usize) -> WorkerDescription {
             memory_mib: 16_384,
             named: BTreeMap::new(),
         },
+        spark: None,
+        spark_homes: Default::default(),
     }
 }
 

@@ -53,6 +53,7 @@ pub fn registered_application(
         owner,
         ui_url: ui_url(request.ui_url)?,
         payload: payload(request.payload)?,
+        spark: None,
     };
     Ok((key, description))
 }

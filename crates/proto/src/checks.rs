@@ -241,6 +241,7 @@ pub(crate) fn launch(
         args: arguments(args)?,
         env: environment("launch.env", env)?,
         artifacts: artifact_list(artifacts)?,
+        spark: None,
     };
     let bad = |bad: BadPorts| ConvertError::text("launch", &bad.found, bad.wanted);
     launch.check_ports().map_err(bad)?;

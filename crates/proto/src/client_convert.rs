@@ -130,6 +130,7 @@ mod tests {
                 artifacts: vec![Artifact {
                     uri: "/a/x.jar".into(),
                 }],
+                spark: None,
             },
             cores: 2,
             memory_mib: 512,

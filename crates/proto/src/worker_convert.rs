@@ -169,6 +169,8 @@ impl TryFrom<worker::Description> for WorkerDescription {
             capacity,
             // A way that this master does not know yet: the weakest is claimed for it.
             containment: wire.containment.parse().unwrap_or_default(),
+            spark: None,
+            spark_homes: Default::default(),
         })
     }
 }

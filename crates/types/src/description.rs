@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use crate::limits::OBJECT_BYTES;
 use crate::{
-    Artifact, Capacity, Containment, DriverId, Lease, OnDisconnect, ResourceProfile, WorkerId,
+    Artifact, Capacity, Containment, DriverId, Lease, OnDisconnect, ResourceProfile,
+    SparkApplication, SparkCommand, SparkRelease, SparkWorker, WorkerId,
 };
 
 /// How to start a process. Masters and workers treat it as opaque but for `{{…}}`, which the worker
@@ -22,6 +23,11 @@ pub struct Launch {
     pub env: BTreeMap<String, String>,
     /// Files to put beside it; `{{USER_JAR}}` is the first one's path.
     pub artifacts: Vec<Artifact>,
+    /// What Spark starts, instead of a program: then program, arguments and environment are empty. Left
+    /// out where there is none, as everything of Spark's: what was written before there was any keeps
+    /// its bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spark: Option<Box<SparkCommand>>,
 }
 
 impl Launch {
@@ -33,7 +39,8 @@ impl Launch {
             .iter()
             .map(|(name, value)| name.len() + value.len());
         let artifacts = self.artifacts.iter().map(|artifact| artifact.uri.len());
-        self.program.len() + args.chain(env).chain(artifacts).sum::<usize>()
+        let spark = self.spark.as_ref().map_or(0, |spark| spark.bytes());
+        self.program.len() + args.chain(env).chain(artifacts).sum::<usize>() + spark
     }
 }
 
@@ -129,13 +136,17 @@ pub struct ApplicationDescription {
     pub ui_url: String,
     /// Bytes that go back out unchanged at each launch.
     pub payload: Vec<u8>,
+    /// What it has beside that if it is one of Spark's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spark: Option<SparkApplication>,
 }
 
 impl ApplicationDescription {
     /// How much of a master's memory it takes, about, in bytes; nothing that changes while it lives is
     /// counted.
     pub fn bytes(&self) -> u64 {
-        let texts = self.name.len() + self.ui_url.len() + self.payload.len();
+        let spark = self.spark.as_ref().map_or(0, SparkApplication::bytes);
+        let texts = self.name.len() + self.ui_url.len() + self.payload.len() + spark;
         OBJECT_BYTES + (texts + self.launch.bytes()) as u64
     }
 }
@@ -166,4 +177,10 @@ pub struct WorkerDescription {
     /// By what it finds every process of an instance.
     #[serde(default)]
     pub containment: Containment,
+    /// What it has beside that if it is one of Spark's own: it runs Spark alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spark: Option<SparkWorker>,
+    /// Which Sparks it can start itself, by version, if it is one of Vesta's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub spark_homes: BTreeMap<String, SparkRelease>,
 }

@@ -107,6 +107,7 @@ mod tests {
             args: args.iter().map(|arg| (*arg).to_owned()).collect(),
             env: env.iter().map(owned).collect(),
             artifacts: Vec::new(),
+            spark: None,
         }
     }
 

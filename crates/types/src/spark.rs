@@ -133,6 +133,13 @@ pub struct SparkApplication {
     pub user: String,
 }
 
+impl SparkApplication {
+    /// How long its texts are together, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.peer.bytes() + self.user.len()
+    }
+}
+
 /// What Spark starts: its `Command`. The worker makes the command line of it, from a Spark home that it
 /// has.
 ///

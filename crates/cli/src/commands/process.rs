@@ -49,6 +49,7 @@ impl Process {
             args: args.to_vec(),
             env: self.env.iter().cloned().collect::<BTreeMap<_, _>>(),
             artifacts: artifacts.into_iter().map(|uri| Artifact { uri }).collect(),
+            spark: None,
         })
     }
 

@@ -121,6 +121,7 @@ impl Submitter {
                 self.ledger.display().to_string(),
             )]),
             artifacts: Vec::new(),
+            spark: None,
         };
         DriverDescription {
             name: name.to_owned(),

@@ -280,6 +280,7 @@ impl ApplicationBuilder {
             owner: self.owner.clone(),
             ui_url: self.ui_url.clone(),
             payload: self.payload.clone(),
+            spark: None,
         };
         let max_executor_retries = self.max_executor_retries;
         RegisterRequest {

@@ -31,7 +31,9 @@ impl Applying<'_> {
         let limit = answer
             .as_ref()
             .is_err_and(|refused| refused.code == RejectCode::Limit);
-        if !limit {
+        // What was registered before keeps the key that it was registered with.
+        let repeated = matches!(answer, Ok(Answer::Repeated(_)));
+        if !limit && !repeated {
             let record = KeyRecord {
                 fingerprint,
                 answer: answer.clone(),

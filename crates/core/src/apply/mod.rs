@@ -21,6 +21,7 @@ mod masters;
 mod place;
 mod report;
 mod requests;
+mod spark;
 mod workers;
 
 #[cfg(test)]
@@ -33,6 +34,7 @@ use crate::command::{Command, Entry};
 use crate::failover::Outcome;
 use crate::reply::{RejectCode, Rejection, Reply};
 use crate::state::ClusterState;
+use crate::version;
 
 /// In debug builds the invariants are checked after every entry while the state holds fewer objects
 /// than this, and after every 64th beyond it: a check looks at everything, and a test with 10,000
@@ -100,6 +102,7 @@ struct Applying<'a> {
 
 impl Applying<'_> {
     fn command(&mut self, command: &Command) -> Reply {
+        version::check_spoken(command, self.state)?;
         match command {
             Command::LeaderStarted {
                 cluster,
@@ -171,6 +174,10 @@ impl Applying<'_> {
             Command::RaiseVersion { epoch, version } => {
                 self.check_epoch(*epoch)?;
                 self.raise_version(*version)
+            }
+            Command::FromSparkDriver { epoch, app, ask } => {
+                self.check_epoch(*epoch)?;
+                self.from_spark_driver(app, ask)
             }
             Command::Client { key, request } => self.client(*key, request),
         }

@@ -9,6 +9,7 @@ use vesta_types::{
 
 use super::Applying;
 use crate::command::Placement;
+use crate::plan::kind::{Kind, Runs};
 use crate::reply::{Answer, Reply};
 use crate::state::{DriverPlacement, Executor, Worker};
 
@@ -71,7 +72,8 @@ impl Applying<'_> {
             driver: id.clone(),
             attempt,
         };
-        let worker = self.book(to, work, &booking)?;
+        let kind = Kind::of_driver(&driver.description).anywhere();
+        let worker = self.book(to, kind, work, &booking)?;
         worker.drivers.insert(id.clone());
         let driver = self.state.drivers.get_mut(id)?;
         driver.state = state;
@@ -126,7 +128,8 @@ impl Applying<'_> {
             app: id.clone(),
             number,
         };
-        let worker = self.book(to, work, &booking)?;
+        let kind = Kind::of_executor(&app.description);
+        let worker = self.book(to, kind, work, &booking)?;
         worker.executors.insert(ExecutorId {
             app: id.clone(),
             number,
@@ -153,13 +156,14 @@ impl Applying<'_> {
     }
 
     /// Books on a worker, if that is ALIVE, has answered this leader, is still the one that was planned
-    /// with, and has room.
+    /// with, can run it, and has room.
     ///
     /// If this very instance is quarantined there, it need not be any more: the state had gone back
     /// behind its placement, and has come by it again.
     fn book(
         &mut self,
         to: (&WorkerId, &Incarnation),
+        kind: Kind,
         work: Work,
         booking: &Booking,
     ) -> Option<&mut Worker> {
@@ -169,6 +173,7 @@ impl Applying<'_> {
         let usable = worker.is_alive()
             && worker.confirmed_epoch == epoch
             && worker.description.incarnation == *to.1
+            && Runs::of(worker).can(kind)
             // The canary breaks I10: nothing is booked beyond the capacity.
             && (booking.fits(&worker.description.capacity, &worker.booked)
                 || canary::is_on("over-commit"));

@@ -11,8 +11,8 @@ use vesta_types::{
     DriverState, ProfileRequest, SubmissionKey, canary,
 };
 
-use super::Applying;
 use super::applications::{over, unknown_application};
+use super::{Applying, spark};
 use crate::command::Request;
 use crate::reply::{Answer, RejectCode, Rejection, Reply};
 use crate::state::{Application, Driver};
@@ -62,6 +62,7 @@ impl Applying<'_> {
     fn submit_driver(&mut self, key: SubmissionKey, description: &DriverDescription) -> Reply {
         check_size("a driver", description.cores, description.memory_mib)?;
         check_named(&description.named)?;
+        spark::check_driver(description)?;
         if let Some(executor) = &description.executor {
             check_size("an executor", executor.cores, executor.memory_mib)?;
         }
@@ -135,6 +136,10 @@ impl Applying<'_> {
         description: &ApplicationDescription,
     ) -> Reply {
         check_application(description)?;
+        spark::check_application(description)?;
+        if let Some(app) = self.registered_before(description) {
+            return Ok(Answer::Repeated(Box::new(Answer::Registered { app })));
+        }
         if let Some(owner) = &description.owner {
             self.check_owner(owner)?;
         }
@@ -246,7 +251,7 @@ impl Applying<'_> {
         Ok(Answer::Done)
     }
 
-    fn kill_executors(&mut self, id: &AppId, numbers: &[u32]) -> Reply {
+    pub(super) fn kill_executors(&mut self, id: &AppId, numbers: &[u32]) -> Reply {
         let Some(app) = self.state.applications.get_mut(id) else {
             return Err(unknown_application(id));
         };
@@ -263,7 +268,12 @@ impl Applying<'_> {
         Ok(Answer::Done)
     }
 
-    fn unregister_application(&mut self, id: &AppId, to: ApplicationState, message: &str) -> Reply {
+    pub(super) fn unregister_application(
+        &mut self,
+        id: &AppId,
+        to: ApplicationState,
+        message: &str,
+    ) -> Reply {
         if !self.state.applications.contains_key(id) {
             return Err(unknown_application(id));
         }
@@ -286,7 +296,7 @@ impl Applying<'_> {
         ))
     }
 
-    fn live_application(&mut self, id: &AppId) -> Result<&mut Application, Rejection> {
+    pub(super) fn live_application(&mut self, id: &AppId) -> Result<&mut Application, Rejection> {
         match self.state.applications.get_mut(id) {
             None => Err(unknown_application(id)),
             Some(app) if !app.is_live() => Err(over(app)),
@@ -387,7 +397,10 @@ fn check_application(description: &ApplicationDescription) -> Result<(), Rejecti
 }
 
 /// What one profile of `app` may ask for.
-fn check_profile(app: &ApplicationDescription, wanted: &ProfileRequest) -> Result<(), Rejection> {
+pub(super) fn check_profile(
+    app: &ApplicationDescription,
+    wanted: &ProfileRequest,
+) -> Result<(), Rejection> {
     let invalid = |message: String| Err(Rejection::new(RejectCode::Invalid, message));
     let profile = &wanted.profile;
     check_size(

@@ -7,7 +7,7 @@ use vesta_types::{
     Booking, Incarnation, InstanceId, InstanceReport, WorkerDescription, WorkerId, WorkerState,
 };
 
-use super::Applying;
+use super::{Applying, spark};
 use crate::failover::Outcome;
 use crate::reply::{Answer, RejectCode, Rejection, Reply};
 use crate::state::Worker;
@@ -39,6 +39,7 @@ impl Applying<'_> {
             Some(_) => Known::Before,
         };
         self.check_capacity(description, reports, known)?;
+        spark::check_worker(description)?;
         let held = old.is_some_and(|old| old.holds_something() && !self.state.is_confirmed(old));
         self.noting = !self.state.recovered || held;
         if known == Known::No && !self.make_room() {

@@ -50,6 +50,8 @@ fn attach(state: &mut ClusterState, n: u16) {
             memory_mib: 1024,
             named: BTreeMap::from([("gpu".to_owned(), gpus)]),
         },
+        spark: None,
+        spark_homes: Default::default(),
     };
     let epoch = state.epoch;
     apply(
@@ -120,6 +122,7 @@ fn sound() -> ClusterState {
         owner: None,
         ui_url: String::new(),
         payload: vec![],
+        spark: None,
     };
     ask(&mut state, 3, Request::RegisterApplication { description });
     let gpu = ["0".to_owned()].into();

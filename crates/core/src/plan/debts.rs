@@ -6,15 +6,16 @@ use vesta_types::{AppId, DriverId, DriverState};
 
 use crate::state::ClusterState;
 
+use super::kind::Kind;
 use super::reserve::could_ever_hold;
-use super::room::Size;
-use super::tree::Tree;
+use super::room::{Owed, Room};
+use super::trees::Trees;
 
 /// The running drivers that named executor sizes and whose applications hold none (or that have not
 /// registered one yet).
 #[derive(Clone, Debug, Default)]
 pub(super) struct Debts {
-    owing: BTreeMap<DriverId, Size>,
+    owing: BTreeMap<DriverId, Owed>,
     /// Live applications of each cluster-mode driver, and the driver of each.
     apps_of: BTreeMap<DriverId, BTreeSet<AppId>>,
     owners: BTreeMap<AppId, DriverId>,
@@ -23,20 +24,25 @@ pub(super) struct Debts {
 impl Debts {
     /// What is owed: one executor each, unless no worker could ever hold it. `capacity` is what ALIVE
     /// workers have, empty or not.
-    pub fn owed(&self, state: &ClusterState, capacity: &Tree) -> Vec<Size> {
+    pub fn owed(&self, state: &ClusterState, capacity: &Trees, rooms: &[Room]) -> Vec<Owed> {
         // Where two workers could hold an executor, one of them is not the driver's own.
-        let mut holders: BTreeMap<Size, usize> = BTreeMap::new();
-        let possible = self.owing.iter().filter(|(id, size)| {
-            let known = holders.entry(**size).or_insert_with(|| {
-                let first = capacity.first(0, **size);
-                let second = first.and_then(|at| capacity.first(at + 1, **size));
-                usize::from(first.is_some()) + usize::from(second.is_some())
+        let mut holders: BTreeMap<Owed, usize> = BTreeMap::new();
+        let possible = self.owing.iter().filter(|(id, owed)| {
+            let known = holders.entry(**owed).or_insert_with(|| {
+                let holding = capacity.of(owed.kind).holding(0, owed.size);
+                let able = holding.filter(|at| rooms[*at].runs.can(owed.kind));
+                able.take(2).count()
             });
             let driver = || state.drivers.get(*id);
-            let holds = || driver().is_some_and(|driver| could_ever_hold(state, driver, **size));
+            let holds = || driver().is_some_and(|driver| could_ever_hold(state, driver, **owed));
             *known > 1 || *known == 1 && holds()
         });
-        possible.map(|(_, size)| *size).collect()
+        possible.map(|(_, owed)| *owed).collect()
+    }
+
+    /// What kinds of executors are owed.
+    pub fn kinds(&self) -> BTreeSet<Kind> {
+        self.owing.values().map(|owed| owed.kind).collect()
     }
 
     /// A driver may have changed.
@@ -53,10 +59,10 @@ impl Debts {
                 })
             };
             let mut apps = self.apps_of.get(id).into_iter().flatten();
-            (!apps.any(served)).then(|| Size::from(size))
+            (!apps.any(served)).then(|| Owed::by(&driver.description, size))
         };
         match owed() {
-            Some(size) => self.owing.insert(id.clone(), size),
+            Some(owed) => self.owing.insert(id.clone(), owed),
             None => self.owing.remove(id),
         };
     }

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use vesta_types::DriverDescription;
+
 use crate::command::Placement;
-use crate::state::{ClusterState, Driver};
+use crate::state::{ClusterState, Driver, Worker};
 
 use super::reserve::Reserve;
 use super::room::{Need, Room};
@@ -34,10 +36,10 @@ pub(super) fn place(state: &ClusterState, policy: &Policy, rooms: &mut [Room], p
             .get(driver)
             .filter(|driver| driver.may_be_placed());
         let Some(driver) = waiting else { continue };
-        let Some(at) = find(driver, rooms, next, &reserve) else {
+        let need = need_of(state, &driver.description);
+        let Some(at) = find(driver, &need, rooms, next, &reserve) else {
             continue;
         };
-        let need = Need::of_driver(&driver.description);
         let named = rooms[at].take(&need, need.cores);
         reserve.placed(at, &need, driver.description.executor.as_ref());
         places = places.map(|places| places - 1);
@@ -79,20 +81,34 @@ pub(super) fn first_after_cursor(state: &ClusterState, rooms: &[Room]) -> usize 
     }
 }
 
-/// The position, from `next` on and around, where `driver` can go.
+/// What `driver` needs: if it is Spark, a worker of Vesta's, as long as there is an ALIVE one that could
+/// hold it; it waits for that, full as it may be.
+pub(super) fn need_of(state: &ClusterState, driver: &DriverDescription) -> Need {
+    let need = Need::of_driver(driver);
+    let could = |worker: &Worker| worker.is_alive() && need.fits_worker(worker);
+    if need.kind == need.kind.anywhere() || state.workers.values().any(could) {
+        return need;
+    }
+    Need {
+        kind: need.kind.anywhere(),
+        ..need
+    }
+}
+
+/// The position, from `next` on and around, where `driver`, which needs `need`, can go.
 pub(super) fn find(
     driver: &Driver,
+    need: &Need,
     rooms: &[Room],
     next: usize,
     reserve: &Reserve,
 ) -> Option<usize> {
-    let need = Need::of_driver(&driver.description);
     let mut positions = (next..rooms.len()).chain(0..next);
     match &driver.description.executor {
         Some(own) => {
-            let admission = reserve.admission(&need, own)?;
-            positions.find(|at| rooms[*at].fits(&need) && admission.at(*at))
+            let admission = reserve.admission(need, own)?;
+            positions.find(|at| rooms[*at].fits(need) && admission.at(*at))
         }
-        None => positions.find(|at| rooms[*at].fits(&need)),
+        None => positions.find(|at| rooms[*at].fits(need)),
     }
 }

@@ -106,7 +106,7 @@ impl Wanted {
     pub fn of(app: &Application, number: u32, request: &ProfileRequest, cores_left: u32) -> Wanted {
         let target = request.target.map_or(u64::MAX, u64::from);
         Wanted {
-            need: Need::of_executor(&request.profile),
+            need: Need::of_executor(&app.description, &request.profile),
             greedy: request.profile.cores.is_none(),
             cores_left,
             executors: target.saturating_sub(app.live_of(number).into()),

@@ -10,12 +10,14 @@
 //! - [`drivers`]: drivers, round robin, in queue order.
 //! - [`reserve`]: what is kept free meanwhile for executors of running drivers.
 //! - [`executors`]: executors, application after application, spread out or packed.
+//! - [`kind`]: which workers can run what.
 //! - [`why`]: why something waits, in words; [`lacks`]: what it is short of.
-//! - [`planner`], with [`tree`], [`waiting`], [`debts`] and [`pass`]: the incremental form.
+//! - [`planner`], with [`trees`], [`tree`], [`waiting`], [`debts`] and [`pass`]: the incremental form.
 
 mod debts;
 mod drivers;
 mod executors;
+pub(crate) mod kind;
 mod lacks;
 mod pass;
 mod planner;
@@ -25,6 +27,7 @@ mod selection;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod trees;
 mod waiting;
 mod why;
 

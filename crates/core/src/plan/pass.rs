@@ -168,7 +168,8 @@ impl Pass<'_> {
         let (selection, size) = (self.policy.worker_selection, Size::from(&wanted.need));
         let fits = |at: &usize| planner.rooms[*at].fits(&wanted.need);
         let most_wanted = |room| selection.most_wanted(room).unwrap_or_default();
-        let mut best = planner.free.by_most(size, most_wanted).filter(fits);
+        let free = planner.free.of(wanted.need.kind);
+        let mut best = free.by_most(size, most_wanted).filter(fits);
         if selection.most_wanted(size).is_some() {
             return best.by_ref().take(most).collect();
         }
@@ -178,29 +179,44 @@ impl Pass<'_> {
         all
     }
 
-    /// The first position, from `next` on and around, where `need` fits and is admitted.
+    /// The first position, from `next` on and around, where a driver that needs `need` fits and is
+    /// admitted.
     fn find(&self, need: &Need, next: usize, admission: Option<&Admission<'_>>) -> Option<usize> {
-        let size = Size::from(need);
-        let good = |at: usize| {
-            let admitted = admission.is_none_or(|admission| admission.at(at));
-            admitted && self.planner.rooms[at].fits(need)
+        let relaxed = (!self.could_ever_hold(need)).then(|| Need {
+            kind: need.kind.anywhere(),
+            ..need.clone()
+        });
+        let (need, size) = (relaxed.as_ref().unwrap_or(need), Size::from(need));
+        let good = |at: &usize| {
+            let admitted = admission.is_none_or(|admission| admission.at(*at));
+            admitted && self.planner.rooms[*at].fits(need)
         };
-        let search = |from: usize, to: usize| {
-            let mut found = self.planner.free.first(from, size);
-            while let Some(at) = found.filter(|at| *at < to) {
-                if good(at) {
-                    return Some(at);
-                }
-                found = self.planner.free.first(at + 1, size);
-            }
-            None
+        let free = self.planner.free.of(need.kind);
+        let behind = free.holding(next, size).find(good);
+        behind.or_else(|| {
+            let mut before = free.holding(0, size).take_while(|at| *at < next);
+            before.find(good)
+        })
+    }
+
+    /// Whether some ALIVE worker of the kind that a driver asks for first could hold it, see
+    /// [`need_of`](super::drivers::need_of).
+    fn could_ever_hold(&self, need: &Need) -> bool {
+        let Planner {
+            rooms, capacity, ..
+        } = &*self.planner;
+        let could = |at: usize| {
+            let worker = self.state.workers.get(&rooms[at].worker);
+            worker.is_some_and(|worker| need.fits_worker(worker))
         };
-        search(next, usize::MAX).or_else(|| search(0, next))
+        let holding = || capacity.of(need.kind).holding(0, need.into());
+        need.kind == need.kind.anywhere() || holding().any(could)
     }
 
     fn took(&mut self, position: usize) {
-        let size = self.planner.rooms[position].size();
-        self.planner.free.set(position, size);
+        let Planner { rooms, free, .. } = &mut *self.planner;
+        let room = &rooms[position];
+        free.set(position, room.size(), |kind| room.runs.can(kind));
         self.taken.insert(position);
     }
 }

@@ -8,8 +8,9 @@ use crate::state::{Application, ClusterState, Worker};
 
 use super::debts::Debts;
 use super::executors::{Wanted, may_be_served};
-use super::room::{Need, Room, Size, is_usable};
-use super::tree::Tree;
+use super::kind::Kind;
+use super::room::{Need, Owed, Room, Size, is_usable};
+use super::trees::Trees;
 use super::waiting::{Demand, Waiting};
 use super::{Plan, Policy, pass};
 
@@ -32,11 +33,14 @@ pub struct Planner {
     seen: Option<Seen>,
     avoid: BTreeSet<WorkerId>,
     pub(super) rooms: Vec<Room>,
-    pub(super) free: Tree,
+    pub(super) free: Trees,
     /// What ALIVE workers have, empty or not.
-    capacity: Tree,
+    pub(super) capacity: Trees,
     /// More room than a worker had before, of all changes since the last plan.
     grown: Option<Size>,
+    /// Whether a worker of Vesta's with homes of Spark has changed since then: what waited for one may
+    /// have to look elsewhere now.
+    homes_changed: bool,
     pub(super) drivers: Waiting,
     pub(super) executors: Waiting,
     debts: Debts,
@@ -59,6 +63,11 @@ impl Planner {
             self.drivers.unblock(grown);
             self.executors.unblock(grown);
         }
+        if std::mem::take(&mut self.homes_changed) {
+            self.drivers
+                .unblock_if(|demand| matches!(demand.need.kind, Kind::SparkAtVesta(_)));
+        }
+        self.prepare_kinds();
         let (plan, taken) = pass::run(self, state, policy);
         // Nothing is booked before it is applied.
         for at in taken {
@@ -70,8 +79,31 @@ impl Planner {
     }
 
     /// What is owed to running drivers: one executor each, unless no worker could ever hold it.
-    pub(super) fn owed(&self, state: &ClusterState) -> Vec<Size> {
-        self.debts.owed(state, &self.capacity)
+    pub(super) fn owed(&self, state: &ClusterState) -> Vec<Owed> {
+        self.debts.owed(state, &self.capacity, &self.rooms)
+    }
+
+    /// Makes the trees of what is about to be searched for.
+    fn prepare_kinds(&mut self) {
+        let of = |waiting: &Waiting| {
+            let heads = waiting.heads().map(|(_, at)| waiting.demand(at).need.kind);
+            heads.collect::<BTreeSet<Kind>>()
+        };
+        let drivers = of(&self.drivers);
+        let mut kinds = if drivers.is_empty() {
+            BTreeSet::new()
+        } else {
+            self.debts.kinds()
+        };
+        for kind in drivers.into_iter().chain(of(&self.executors)) {
+            kinds.extend([kind, kind.anywhere()]);
+        }
+        let rooms = &self.rooms;
+        for kind in kinds {
+            let can = |at: usize| rooms[at].runs.can(kind);
+            self.free.prepare(kind, can);
+            self.capacity.prepare(kind, can);
+        }
     }
 
     fn position(&self, worker: &WorkerId) -> Result<usize, usize> {
@@ -137,11 +169,11 @@ impl Planner {
 
     /// Takes in all workers at once.
     fn take_workers(&mut self, state: &ClusterState) {
+        self.homes_changed = true;
         let rooms = state.workers.values();
         self.rooms = rooms.map(|worker| self.room_of(state, worker)).collect();
-        self.free = Tree::of(self.rooms.iter().map(Room::size));
         let capacities: Vec<Size> = state.workers.values().map(capacity_of).collect();
-        self.capacity = Tree::of(capacities.into_iter());
+        self.renew_trees(&capacities);
         self.note_growth(
             self.rooms
                 .iter()
@@ -170,20 +202,29 @@ impl Planner {
         for id in unknown {
             match (self.position(id), state.workers.get(id)) {
                 (Ok(at), None) => {
-                    self.rooms.remove(at);
+                    let gone = self.rooms.remove(at);
+                    self.homes_changed |= gone.runs.has_homes();
                     capacities.remove(at);
                 }
                 (Err(at), Some(worker)) => {
                     let room = self.room_of(state, worker);
                     self.note_growth(room.size());
+                    self.homes_changed |= room.runs.has_homes();
                     self.rooms.insert(at, room);
                     capacities.insert(at, capacity_of(worker));
                 }
                 _ => {}
             }
         }
-        self.free = Tree::of(self.rooms.iter().map(Room::size));
-        self.capacity = Tree::of(capacities.into_iter());
+        self.renew_trees(&capacities);
+    }
+
+    fn renew_trees(&mut self, capacities: &[Size]) {
+        let rooms = &self.rooms;
+        let free: Vec<Size> = rooms.iter().map(Room::size).collect();
+        let can = |at: usize, kind| rooms[at].runs.can(kind);
+        self.free.renew(&free, can);
+        self.capacity.renew(capacities, can);
     }
 
     fn room_of(&self, state: &ClusterState, worker: &Worker) -> Room {
@@ -199,8 +240,10 @@ impl Planner {
         if !room.is_within(&self.rooms[at]) {
             self.note_growth(room.size());
         }
-        self.free.set(at, room.size());
-        self.capacity.set(at, capacity_of(worker));
+        self.free.set(at, room.size(), |kind| room.runs.can(kind));
+        self.capacity
+            .set(at, capacity_of(worker), |kind| room.runs.can(kind));
+        self.homes_changed |= room.runs.has_homes() || self.rooms[at].runs.has_homes();
         self.rooms[at] = room;
     }
 

@@ -9,7 +9,8 @@ use vesta_types::{DriverState, ExecutorSize};
 use crate::state::{ClusterState, Driver};
 
 use super::Policy;
-use super::room::{Need, Room, Size};
+use super::kind::Runs;
+use super::room::{Need, Owed, Room, Size};
 
 impl Size {
     /// What is left of it without `other`, if it holds that.
@@ -43,10 +44,12 @@ pub(super) struct Reserve {
     on: bool,
     /// What is left on each worker, by its position, beside the packed executors.
     left: Vec<Size>,
+    /// What each can run.
+    runs: Vec<Runs>,
     /// The same where a core is left, the least first, once something is packed.
     by_left: Option<BTreeSet<(Size, usize)>>,
     /// The executors packed there.
-    packed: BTreeMap<usize, Vec<Size>>,
+    packed: BTreeMap<usize, Vec<Owed>>,
     /// Whether an executor of a running driver does not fit already.
     short: bool,
 }
@@ -59,25 +62,26 @@ impl Reserve {
     }
 
     /// The packing for these executors; `None` keeps nothing and admits whatever fits.
-    pub fn for_owed(owed: Option<Vec<Size>>, rooms: &[Room]) -> Reserve {
+    pub fn for_owed(owed: Option<Vec<Owed>>, rooms: &[Room]) -> Reserve {
         let mut reserve = Reserve {
             on: owed.is_some(),
             left: rooms.iter().map(Room::size).collect(),
+            runs: rooms.iter().map(|room| room.runs.clone()).collect(),
             by_left: None,
             packed: BTreeMap::new(),
             short: false,
         };
         let mut owed = owed.unwrap_or_default();
-        owed.sort_unstable_by_key(|size| Reverse(*size));
-        for size in owed {
-            reserve.pack(size);
+        owed.sort_unstable_by_key(|owed| Reverse(*owed));
+        for owed in owed {
+            reserve.pack(owed);
         }
         reserve
     }
 
     /// Packs one executor where the least is left over. When one does not fit, nothing more is admitted,
     /// so it does not matter where the others would go.
-    fn pack(&mut self, size: Size) {
+    fn pack(&mut self, owed: Owed) {
         if self.short {
             return;
         }
@@ -86,12 +90,13 @@ impl Reserve {
             let some = left.iter().enumerate().filter(|(_, left)| left.cores > 0);
             some.map(|(at, left)| (*left, at)).collect()
         });
-        let mut enough = by_left.range((size, 0)..);
-        match enough.find(|(left, _)| left.holds(size)).copied() {
+        let runs = &self.runs;
+        let fits = |(left, at): &&(Size, usize)| left.holds(owed.size) && runs[*at].can(owed.kind);
+        match by_left.range((owed.size, 0)..).find(fits).copied() {
             Some((left, at)) => {
-                let rest = left.without(size).unwrap_or_default();
+                let rest = left.without(owed.size).unwrap_or_default();
                 self.set_left(at, rest);
-                self.packed.entry(at).or_default().push(size);
+                self.packed.entry(at).or_default().push(owed);
             }
             None => self.short = true,
         }
@@ -110,8 +115,11 @@ impl Reserve {
     /// Where a driver that needs `need`, and whose executors are as `own`, is admitted; `None` if
     /// nowhere.
     pub fn admission(&self, need: &Need, own: &ExecutorSize) -> Option<Admission<'_>> {
-        let own = Size::from(own);
-        let homes = self.left.iter().filter(|left| left.holds(own));
+        let own = Owed {
+            size: own.into(),
+            kind: need.kind.anywhere(),
+        };
+        let homes = (0..self.left.len()).filter(|at| self.is_home(*at, own));
         let homes = homes.take(2).count();
         let refused = self.on && (self.short || homes == 0);
         (!refused).then(|| Admission {
@@ -122,6 +130,10 @@ impl Reserve {
         })
     }
 
+    fn is_home(&self, at: usize, owed: Owed) -> bool {
+        self.left[at].holds(owed.size) && self.runs[at].can(owed.kind)
+    }
+
     /// A driver was placed at `at`. Executors packed there make way; if it has sizes (`own`), one of
     /// its executors is packed too.
     ///
@@ -130,22 +142,26 @@ impl Reserve {
         if !self.on {
             return false;
         }
-        let need = Size::from(need);
+        let (kind, need) = (need.kind.anywhere(), Size::from(need));
         let mut moved = Vec::new();
         while !self.left[at].holds(need) {
-            let Some(size) = self.packed.get_mut(&at).and_then(Vec::pop) else {
+            let Some(owed) = self.packed.get_mut(&at).and_then(Vec::pop) else {
                 break;
             };
-            self.set_left(at, self.left[at].with(size));
-            moved.push(size);
+            self.set_left(at, self.left[at].with(owed.size));
+            moved.push(owed);
         }
         if let Some(left) = self.left[at].without(need) {
             self.set_left(at, left);
         }
-        moved.sort_unstable_by_key(|size| Reverse(*size));
+        moved.sort_unstable_by_key(|owed| Reverse(*owed));
         let any = !moved.is_empty();
-        for size in moved.into_iter().chain(own.map(Size::from)) {
-            self.pack(size);
+        let own = own.map(|own| Owed {
+            size: own.into(),
+            kind,
+        });
+        for owed in moved.into_iter().chain(own) {
+            self.pack(owed);
         }
         any
     }
@@ -155,7 +171,7 @@ impl Reserve {
 pub(super) struct Admission<'a> {
     reserve: &'a Reserve,
     need: Size,
-    own: Size,
+    own: Owed,
     /// On how many workers its executor would fit before the driver is placed; 2 is at least two.
     homes: usize,
 }
@@ -168,9 +184,10 @@ impl Admission<'_> {
             return true;
         }
         let left = self.reserve.left[at];
-        let elsewhere = self.homes - usize::from(left.holds(self.own));
+        let elsewhere = self.homes - usize::from(self.reserve.is_home(at, self.own));
+        let able = self.reserve.runs[at].can(self.own.kind);
         left.without(self.need)
-            .is_some_and(|left| elsewhere > 0 || left.holds(self.own))
+            .is_some_and(|left| elsewhere > 0 || able && left.holds(self.own.size))
     }
 }
 
@@ -179,7 +196,7 @@ impl Admission<'_> {
 ///
 /// A driver whose end was asked for needs none. Neither does one whose executor no worker could hold
 /// even if it were empty but for that driver: it can't be helped, and must not stop all others.
-fn owed(state: &ClusterState) -> Vec<Size> {
+fn owed(state: &ClusterState) -> Vec<Owed> {
     let served: BTreeSet<_> = state
         .app_queue
         .values()
@@ -194,8 +211,9 @@ fn owed(state: &ClusterState) -> Vec<Size> {
             && !served.contains(&(&driver.id, driver.attempt))
     };
     let owed = |driver: &Driver| {
-        let size = Size::from(driver.description.executor.as_ref()?);
-        could_ever_hold(state, driver, size).then_some(size)
+        let size = driver.description.executor.as_ref()?;
+        let owed = Owed::by(&driver.description, size);
+        could_ever_hold(state, driver, owed).then_some(owed)
     };
     // Only placed drivers run, so the workers name them all.
     let placed = state.workers.values().flat_map(|worker| &worker.drivers);
@@ -208,8 +226,8 @@ fn owed(state: &ClusterState) -> Vec<Size> {
 
 /// Whether some ALIVE worker, whether it has answered yet or not, could hold one executor of a running
 /// driver beside that driver alone.
-pub(super) fn could_ever_hold(state: &ClusterState, driver: &Driver, size: Size) -> bool {
-    let placement = driver.placement.as_ref();
+pub(super) fn could_ever_hold(state: &ClusterState, driver: &Driver, owed: Owed) -> bool {
+    let (size, placement) = (owed.size, driver.placement.as_ref());
     state.workers.values().any(|worker| {
         let capacity = &worker.description.capacity;
         let own = placement.filter(|placement| placement.worker == worker.description.id);
@@ -217,5 +235,6 @@ pub(super) fn could_ever_hold(state: &ClusterState, driver: &Driver, size: Size)
         worker.is_alive()
             && size.cores.saturating_add(taken.0) <= capacity.cores
             && size.memory_mib.saturating_add(taken.1) <= capacity.memory_mib
+            && Runs::of(worker).can(owed.kind)
     })
 }

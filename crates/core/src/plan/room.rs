@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use vesta_types::{
-    Capacity, DriverDescription, ExecutorSize, Incarnation, ResourceProfile, WorkerId,
+    ApplicationDescription, Capacity, DriverDescription, ExecutorSize, Incarnation,
+    ResourceProfile, WorkerId,
 };
 
 use crate::state::{ClusterState, Worker};
+
+use super::kind::{Kind, Runs};
 
 /// What one driver or executor needs, all of it on one worker.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,15 +20,18 @@ pub(super) struct Need {
     pub memory_mib: u64,
     /// How many addresses of each named resource.
     pub named: BTreeMap<String, u32>,
+    /// What its worker must be able to run.
+    pub kind: Kind,
 }
 
 impl Need {
-    /// Cores and memory, and no named resources.
+    /// Cores and memory for a program, and no named resources.
     pub fn plain(cores: u32, memory_mib: u64) -> Need {
         Need {
             cores,
             memory_mib,
             named: BTreeMap::new(),
+            kind: Kind::Program,
         }
     }
 
@@ -33,21 +39,27 @@ impl Need {
     pub fn of_driver(driver: &DriverDescription) -> Need {
         Need {
             named: driver.named.clone(),
+            kind: Kind::of_driver(driver),
             ..Need::plain(driver.cores, driver.memory_mib)
         }
     }
 
-    /// What one executor of the profile needs, with at least one core.
-    pub fn of_executor(profile: &ResourceProfile) -> Need {
+    /// What one executor of the profile needs for `app`, with at least one core.
+    pub fn of_executor(app: &ApplicationDescription, profile: &ResourceProfile) -> Need {
         Need {
             cores: profile.cores.unwrap_or(1).max(1),
             memory_mib: profile.memory_mib,
             named: profile.named.clone(),
+            kind: Kind::of_executor(app),
         }
     }
 
-    /// Whether a worker of this capacity could hold it if nothing else were there.
-    pub fn fits_capacity(&self, capacity: &Capacity) -> bool {
+    /// Whether `worker` could hold it if it were ALIVE and nothing else were there.
+    pub fn fits_worker(&self, worker: &Worker) -> bool {
+        self.fits_capacity(&worker.description.capacity) && Runs::of(worker).can(self.kind)
+    }
+
+    fn fits_capacity(&self, capacity: &Capacity) -> bool {
         self.cores <= capacity.cores
             && self.memory_mib <= capacity.memory_mib
             && self.named.iter().all(|(name, count)| {
@@ -81,6 +93,25 @@ impl Size {
     }
 }
 
+/// An executor that room is kept for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Owed {
+    /// Its cores and memory.
+    pub size: Size,
+    /// What its worker must be able to run.
+    pub kind: Kind,
+}
+
+impl Owed {
+    /// An executor of this size, which `driver` means to ask for.
+    pub fn by(driver: &DriverDescription, size: &ExecutorSize) -> Owed {
+        Owed {
+            size: size.into(),
+            kind: Kind::of_driver(driver).anywhere(),
+        }
+    }
+}
+
 impl From<&Need> for Size {
     fn from(need: &Need) -> Size {
         Size {
@@ -110,6 +141,8 @@ pub(super) struct Room {
     pub cores: u32,
     /// Free memory in MiB.
     pub memory_mib: u64,
+    /// What it can run.
+    pub runs: Runs,
     /// Free addresses of named resources, the lowest last.
     named: BTreeMap<String, Vec<String>>,
 }
@@ -141,6 +174,7 @@ impl Room {
             incarnation: worker.description.incarnation.clone(),
             cores: 0,
             memory_mib: 0,
+            runs: Runs::of(worker),
             named: BTreeMap::new(),
         }
     }
@@ -156,7 +190,8 @@ impl Room {
     /// Whether whatever fits into it fits into `other` too.
     pub fn is_within(&self, other: &Room) -> bool {
         let fewer = |(name, free): (&String, &Vec<String>)| free.len() <= other.named_free(name);
-        other.size().holds(self.size()) && self.named.iter().all(fewer)
+        let runs = self.runs == other.runs;
+        runs && other.size().holds(self.size()) && self.named.iter().all(fewer)
     }
 
     /// How many addresses of a named resource are free.
@@ -166,11 +201,11 @@ impl Room {
 
     /// Whether `need` fits.
     pub fn fits(&self, need: &Need) -> bool {
-        self.fits_times(need, 0)
+        self.runs.can(need.kind) && self.fits_times(need, 0)
     }
 
     /// Whether `need` fits once more after it was taken `times` times.
-    pub fn fits_times(&self, need: &Need, times: u32) -> bool {
+    fn fits_times(&self, need: &Need, times: u32) -> bool {
         let all = u64::from(times) + 1;
         u64::from(need.cores).saturating_mul(all) <= u64::from(self.cores)
             && self.fits_beside_cores(need, times)

@@ -72,6 +72,12 @@ impl Tree {
         }
     }
 
+    /// The positions from `from` on that hold `need`, in their order.
+    pub fn holding(&self, from: usize, need: Size) -> impl Iterator<Item = usize> {
+        let first = self.first(from, need);
+        std::iter::successors(first, move |at| self.first(at + 1, need))
+    }
+
     fn first_below(&self, node: usize, need: Size) -> Option<usize> {
         if !self.nodes[node].holds(need) {
             return None;

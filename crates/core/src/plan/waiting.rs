@@ -90,6 +90,13 @@ impl Waiting {
         }
     }
 
+    /// What demands something like that is not known to fit nowhere any more.
+    pub fn unblock_if(&mut self, is: impl Fn(&Demand) -> bool) {
+        for group in &mut self.groups {
+            group.blocked &= !is(&group.demand);
+        }
+    }
+
     /// It fits on no worker.
     pub fn block(&mut self, at: usize) {
         self.groups[at].blocked = true;

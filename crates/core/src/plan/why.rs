@@ -9,7 +9,8 @@ use vesta_types::{ApplicationDescription, DriverDescription, ProfileRequest, Wor
 use crate::state::{Application, ClusterState, Driver, Worker};
 
 use super::Policy;
-use super::drivers::{find, first_after_cursor, places_left};
+use super::drivers::{find, first_after_cursor, need_of, places_left};
+use super::kind::{Kind, Runs};
 use super::lacks::{Lacks, all_of, cores};
 use super::reserve::Reserve;
 use super::room::{Need, Room, Size, is_usable, usable};
@@ -73,13 +74,13 @@ impl<'a> Reasons<'a> {
             ));
         }
         let demand = Demand {
-            need: Need::of_driver(&driver.description),
+            need: need_of(self.state, &driver.description),
             own: driver.description.executor.as_ref().map(Size::from),
         };
         Some(answer(&self.drivers, demand, |demand| {
             let kept =
                 "kept back so that executors of running drivers still fit, and one of its own";
-            let next = || match find(driver, &self.rooms, self.next, &self.reserve) {
+            let next = || match find(driver, &demand.need, &self.rooms, self.next, &self.reserve) {
                 Some(at) => self.fits_on(at),
                 None => kept.to_owned(),
             };
@@ -115,7 +116,7 @@ impl<'a> Reasons<'a> {
         if !waits(app, number) {
             return None;
         }
-        let need = Need::of_executor(&request.profile);
+        let need = Need::of_executor(&app.description, &request.profile);
         let own = self
             .not_served(app)
             .or_else(|| contradiction(&app.description, &need));
@@ -167,14 +168,16 @@ impl<'a> Reasons<'a> {
         }
         // Workers that may be able to hold it and are not asked yet.
         let silent = state.workers.values().filter(|worker| {
-            worker.is_alive() && !is_usable(state, worker) && Room::of(worker).fits(need)
+            let able = worker.is_alive() && Runs::of(worker).can(need.kind);
+            able && !is_usable(state, worker) && Room::of(worker).fits(need)
         });
         let silent = match silent.count() {
             0 => String::new(),
             1 => "; a worker with room has not answered the new leader yet".to_owned(),
             n => format!("; {n} workers with room have not answered the new leader yet"),
         };
-        if rooms.is_empty() {
+        let able = || rooms.iter().filter(|room| room.runs.can(need.kind));
+        if able().next().is_none() {
             return Some(format!(
                 "needs {}, and no worker has answered the new leader yet",
                 all_of(need)
@@ -182,8 +185,7 @@ impl<'a> Reasons<'a> {
         }
         // The first of the best, so the answer does not change from one look to the next.
         let best = |value: &dyn Fn(&Room) -> u64| {
-            let best = rooms
-                .iter()
+            let best = able()
                 .enumerate()
                 .max_by_key(|(at, room)| (value(room), std::cmp::Reverse(*at)));
             best.map(|(_, room)| room)
@@ -243,9 +245,12 @@ pub fn together(app: &Application, profiles: &BTreeMap<u32, String>) -> Option<S
 /// executors that it means to ask for. `None` if one could, or if no worker is ALIVE (nothing can be
 /// said then).
 pub fn never_fits_driver(state: &ClusterState, driver: &DriverDescription) -> Option<String> {
-    never_fits(state, &Need::of_driver(driver)).or_else(|| {
+    never_fits(state, &need_of(state, driver)).or_else(|| {
         let executor = driver.executor.as_ref()?;
-        let need = Need::plain(executor.cores, executor.memory_mib);
+        let need = Need {
+            kind: Kind::of_driver(driver).anywhere(),
+            ..Need::plain(executor.cores, executor.memory_mib)
+        };
         never_fits(state, &need).map(|text| format!("its executors: {text}"))
     })
 }
@@ -253,14 +258,17 @@ pub fn never_fits_driver(state: &ClusterState, driver: &DriverDescription) -> Op
 /// For the answer to a registration: why some executor that the application asks for can never be
 /// placed. `None` if all can, or if no worker is ALIVE.
 pub fn never_fits_executor(state: &ClusterState, app: &ApplicationDescription) -> Option<String> {
-    let mut needs = app.profiles.values().map(|r| Need::of_executor(&r.profile));
+    let mut needs = app
+        .profiles
+        .values()
+        .map(|r| Need::of_executor(app, &r.profile));
     needs.find_map(|need| contradiction(app, &need).or_else(|| never_fits(state, &need)))
 }
 
 /// Whether the application gets another executor of this profile as soon as there is room.
 fn wants_more(app: &Application, number: u32, request: &ProfileRequest) -> bool {
     let live = app.live_of(number);
-    let step = Need::of_executor(&request.profile).cores;
+    let step = Need::of_executor(&app.description, &request.profile).cores;
     let below_target = request.target.is_none_or(|target| live < target);
     let has_limit = request.target.is_some() || app.description.max_cores.is_some();
     let never_any = app.description.max_cores.is_some_and(|max| max < step);
@@ -291,23 +299,40 @@ fn no_worker(state: &ClusterState) -> Option<String> {
     None
 }
 
+/// Why it waits if no ALIVE worker can run it, however small it is.
+fn nobody_runs(kind: Kind) -> String {
+    match kind {
+        Kind::Program => {
+            "no worker of Vesta's own is ALIVE: those of Spark's run Spark alone".to_owned()
+        }
+        Kind::Spark(release) | Kind::SparkAtVesta(release) => format!(
+            "no worker runs Spark of its release ({release}): start a Spark worker of that release, or name \
+             a home of it to a Vesta worker (spark_homes)"
+        ),
+    }
+}
+
 /// Why no ALIVE worker could hold `need` even if it were empty, if so and if there is one.
 fn never_fits(state: &ClusterState, need: &Need) -> Option<String> {
     let alive = || state.workers.values().filter(|worker| worker.is_alive());
-    let capacities = || alive().map(|worker| &worker.description.capacity);
-    if alive().next().is_none() || capacities().any(|all| need.fits_capacity(all)) {
+    if alive().next().is_none() || alive().any(|worker| need.fits_worker(worker)) {
         return None;
     }
-    let drained = state.workers.values().find(|worker| {
-        worker.state == WorkerState::Decommissioned
-            && need.fits_capacity(&worker.description.capacity)
-    });
+    let drained = state
+        .workers
+        .values()
+        .find(|worker| worker.state == WorkerState::Decommissioned && need.fits_worker(worker));
     if let Some(worker) = drained {
         return Some(format!(
             "only workers that are drained could hold it, such as {}",
             worker.description.id
         ));
     }
+    let able = || alive().filter(|worker| Runs::of(worker).can(need.kind));
+    if able().next().is_none() {
+        return Some(nobody_runs(need.kind));
+    }
+    let capacities = || able().map(|worker| &worker.description.capacity);
     let most_cores = capacities().map(|all| all.cores).max()?;
     let most_memory = capacities().map(|all| all.memory_mib).max()?;
     let lacks = Lacks::new(need, most_cores, most_memory, |name| {

@@ -15,7 +15,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 use vesta_types::{
-    AppId, Booking, ClusterId, DriverId, Epoch, InstanceId, Timestamp, Work, WorkerId,
+    AppId, Booking, ClusterId, DriverId, Epoch, InstanceId, SparkApplication, Timestamp, Work,
+    WorkerId,
 };
 
 pub use ageing::Ageing;
@@ -108,6 +109,19 @@ impl ClusterState {
     /// Whether `app` has answered the current leader.
     pub fn is_app_confirmed(&self, app: &Application) -> bool {
         app.confirmed_epoch == self.epoch
+    }
+
+    /// The live application of this Spark driver, by where that is reached, its name and its user. One
+    /// driver has one application at a time; another process may have taken its address, with another
+    /// name.
+    pub fn spark_application(&self, spark: &SparkApplication, name: &str) -> Option<&Application> {
+        let live = self.app_queue.values();
+        let mut live = live.filter_map(|id| self.applications.get(id));
+        live.find(|app| {
+            let of = app.description.spark.as_ref();
+            let same = of.is_some_and(|of| of.peer == spark.peer && of.user == spark.user);
+            same && app.description.name == name
+        })
     }
 
     /// The live instances that are placed on `worker`, and what is booked for each. Empty before the

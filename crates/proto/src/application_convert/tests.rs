@@ -37,6 +37,7 @@ fn description() -> ApplicationDescription {
         }),
         ui_url: "http://127.0.0.1:4040".into(),
         payload: vec![0, 255],
+        spark: None,
     }
 }
 

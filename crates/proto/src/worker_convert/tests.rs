@@ -28,6 +28,8 @@ fn worker() -> WorkerDescription {
             memory_mib: 8192,
             named: gpus(),
         },
+        spark: None,
+        spark_homes: Default::default(),
     }
 }
 
@@ -41,6 +43,7 @@ fn order() -> RunOrder {
             artifacts: vec![Artifact {
                 uri: "file:/tmp/a.jar".into(),
             }],
+            spark: None,
         },
         booking: Booking {
             cores: 2,

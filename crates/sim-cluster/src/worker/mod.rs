@@ -55,6 +55,8 @@ pub async fn live(
             ..Capacity::default()
         },
         containment: Containment::default(),
+        spark: None,
+        spark_homes: Default::default(),
     };
     let seed = options.seed ^ (number << 40);
     let holding = Holding::new(name, description, seed, machines, history, story);

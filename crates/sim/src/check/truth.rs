@@ -458,7 +458,8 @@ fn epoch_of(command: &Command) -> Option<Epoch> {
         | Command::ConfirmApplication { epoch, .. }
         | Command::ExpireApplications { epoch, .. }
         | Command::NoteMaster { epoch, .. }
-        | Command::RaiseVersion { epoch, .. } => Some(*epoch),
+        | Command::RaiseVersion { epoch, .. }
+        | Command::FromSparkDriver { epoch, .. } => Some(*epoch),
         Command::LeaderStarted { .. } | Command::Client { .. } => None,
     }
 }

@@ -107,6 +107,7 @@ impl World {
             owner: None,
             ui_url: String::new(),
             payload: Vec::new(),
+            spark: None,
         };
         self.call(
             Purpose::App(app),

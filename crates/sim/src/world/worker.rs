@@ -142,6 +142,8 @@ impl Worker {
                 named: BTreeMap::new(),
             },
             containment: Default::default(),
+            spark: None,
+            spark_homes: Default::default(),
         }
     }
 

@@ -167,6 +167,8 @@ fn describe(
             named: config.named.clone(),
         },
         containment,
+        spark: None,
+        spark_homes: Default::default(),
     };
     // What masters would refuse is refused here, with the same words.
     let wire = vesta_proto::worker::Description::from(&description);

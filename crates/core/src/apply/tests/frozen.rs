@@ -14,14 +14,20 @@ use std::path::PathBuf;
 use uuid::Uuid;
 use vesta_types::{Artifact, ExecutorSize, ProfileRequest, ResourceProfile};
 
+use super::spark::*;
 use super::support::*;
 use crate::codec;
-use crate::command::{Command, Entry, Placement, Request};
+use crate::command::{Command, Entry, Placement, Request, SparkAsk};
 use crate::state::ClusterState;
 
-/// What has been written, the newest last: format 1 as it was first, as it was when drains had come, and
-/// when version 2 of the rules had.
-const WRITTEN: [&str; 3] = ["format-1", "format-1-drains", "format-1-ageing"];
+/// What has been written, the newest last: format 1 as it was first, as it was when drains had come, when
+/// version 2 of the rules had, and when version 3 had.
+const WRITTEN: [&str; 4] = [
+    "format-1",
+    "format-1-drains",
+    "format-1-ageing",
+    "format-1-spark",
+];
 
 fn folder(written: &str) -> PathBuf {
     let tests = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/apply/tests");
@@ -58,6 +64,11 @@ fn kinds(entry: &Entry) -> BTreeSet<&'static str> {
         Command::ExpireApplications { .. } => "expire applications",
         Command::NoteMaster { .. } => "note master",
         Command::RaiseVersion { .. } => "raise version",
+        Command::FromSparkDriver { ask, .. } => match ask {
+            SparkAsk::SetTargets { .. } => "set targets",
+            SparkAsk::KillExecutors { .. } => "kill executors for spark",
+            SparkAsk::Unregister => "unregister for spark",
+        },
         Command::Place { placements, .. } => {
             let kind = |placement: &Placement| match placement {
                 Placement::Driver { .. } => "place driver",
@@ -82,7 +93,7 @@ fn kinds(entry: &Entry) -> BTreeSet<&'static str> {
     BTreeSet::from([kind])
 }
 
-const KINDS: usize = 24;
+const KINDS: usize = 27;
 
 /// A history with every kind of entry and as many fields filled in as can be.
 fn history() -> Cluster {
@@ -228,7 +239,39 @@ fn history() -> Cluster {
     assert!(ages_from.is_some() && ages_from < cluster.app(&app).ended);
     assert_eq!(cluster.worker(1).ages_from, ages_from);
     assert!(cluster.driver(&waits).ages_from < ages_from);
+    spark_comes(&mut cluster);
     cluster
+}
+
+/// Workers of both kinds, a driver and applications of Spark's.
+fn spark_comes(cluster: &mut Cluster) {
+    cluster.speak_spark();
+    cluster.attach_as(spark_worker(3, "4.0.1"), &[]).unwrap();
+    let homes = &["3.5.6", "4.0.1"];
+    cluster.attach_as(with_homes(4, homes), &[]).unwrap();
+    let driver = cluster.submit_as(spark_driver("4.0.1"));
+    cluster.place_driver(&driver, 4);
+    let app = cluster.register_as(spark_application("4.0.1", 4041));
+    let executors = [3, 4].map(|n| cluster.running_executor(&app, n));
+    let wanted = spark_application("4.0.1", 4041).profiles.into_values();
+    let wanted = wanted.map(|request| ProfileRequest {
+        target: Some(7),
+        ..request
+    });
+    let over = cluster.register_as(spark_application("4.0.1", 4042));
+    let executors = vec![doomed_number(&executors[0])];
+    for (app, ask) in [
+        (
+            &app,
+            SparkAsk::SetTargets {
+                wanted: wanted.collect(),
+            },
+        ),
+        (&app, SparkAsk::KillExecutors { executors }),
+        (&over, SparkAsk::Unregister),
+    ] {
+        cluster.spark_asks(app, ask).unwrap();
+    }
 }
 
 fn doomed_number(instance: &vesta_types::InstanceId) -> u32 {

@@ -24,6 +24,7 @@ mod property;
 mod reports;
 mod restored;
 mod snapshots;
+mod spark;
 mod support;
 mod workers;
 mod world;

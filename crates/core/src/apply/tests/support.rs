@@ -65,6 +65,8 @@ pub(super) fn worker(n: u16, life: u16) -> WorkerDescription {
             memory_mib: 8192,
             named: BTreeMap::from([("gpu".to_owned(), gpus)]),
         },
+        spark: None,
+        spark_homes: Default::default(),
     }
 }
 
@@ -116,6 +118,7 @@ pub(super) fn application(owner: Option<DriverRun>) -> ApplicationDescription {
         owner,
         ui_url: String::new(),
         payload: vec![1, 2, 3],
+        spark: None,
     }
 }
 

@@ -251,7 +251,7 @@ proptest! {
         let rooms = room::usable(&state);
         for app in state.applications.values() {
             for (number, request) in &app.description.profiles {
-                let need = room::Need::of_executor(&request.profile);
+                let need = room::Need::of_executor(&app.description, &request.profile);
                 let fits = rooms.iter().any(|room| room.fits(&need));
                 let below = request.target.is_none_or(|target| app.live_of(*number) < target);
                 let more = request.profile.cores.is_some() && app.cores_left() >= need.cores;

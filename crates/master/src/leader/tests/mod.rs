@@ -58,6 +58,8 @@ fn worker(name: &str) -> WorkerDescription {
             memory_mib: 4096,
             named: BTreeMap::new(),
         },
+        spark: None,
+        spark_homes: Default::default(),
     }
 }
 
@@ -142,6 +144,7 @@ impl Play {
             owner: None,
             ui_url: String::new(),
             payload,
+            spark: None,
         };
         let request = Request::RegisterApplication { description };
         match self.commit(Command::Client { key, request }) {

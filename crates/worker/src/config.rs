@@ -10,6 +10,7 @@ use vesta_types::Containment;
 use vesta_types::limits::{CORES_MAX, MEMORY_MIB_MAX};
 
 use crate::WorkerError;
+use crate::spark::HomeSetting;
 
 /// What an agent that is asked to end does with what it runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,6 +62,8 @@ pub struct Config {
     pub on_terminate: OnTerminate,
     /// Scales the wait between restarts of a supervised driver (1 s, doubling, at most 30 s).
     pub restart_backoff: f64,
+    /// The Spark homes that it runs Spark's own programs from, one per version.
+    pub spark_homes: Vec<HomeSetting>,
     /// The command that runs a supervisor; the instance's directory is added to it.
     pub supervisor: Vec<OsString>,
 }
@@ -98,6 +101,7 @@ impl Config {
             containment: None,
             on_terminate: OnTerminate::End,
             restart_backoff: 1.0,
+            spark_homes: Vec::new(),
             supervisor: vec![program.into(), "supervise".into()],
         })
     }

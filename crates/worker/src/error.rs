@@ -4,6 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use crate::spark::HomeError;
+
 /// Why the agent does not start, or had to stop.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
@@ -16,6 +18,9 @@ pub enum WorkerError {
         dir = .0.display()
     )]
     Locked(PathBuf),
+    /// A Spark home can't be used.
+    #[error(transparent)]
+    SparkHome(#[from] HomeError),
     /// The agent's own address can't be taken.
     #[error("cannot listen on {address}, which is this worker's address: {source}")]
     Listen {

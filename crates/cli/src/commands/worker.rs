@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use clap::{Args, Subcommand};
 use vesta_client::MasterList;
 use vesta_types::ClusterId;
+use vesta_worker::spark::HomeSetting;
 
 use crate::config::worker::{Machine, OnTerminate, Settings, WorkerConfig};
 use crate::config::{self, ConfigError};
@@ -135,6 +136,14 @@ fn launched(config: WorkerConfig) -> Result<vesta_worker::Config, vesta_worker::
         clean_every: config.clean_every,
         work_dir_ttl: config.work_dir_ttl,
         containment: config.containment,
+        spark_homes: config
+            .spark_homes
+            .into_iter()
+            .map(|home| HomeSetting {
+                path: home.path,
+                java_home: home.java_home,
+            })
+            .collect(),
         on_terminate: match config.on_terminate {
             OnTerminate::End => vesta_worker::OnTerminate::End,
             OnTerminate::Keep => vesta_worker::OnTerminate::Keep,

@@ -5,6 +5,7 @@
 
 pub mod checks;
 pub mod master;
+pub mod spark_home;
 pub mod worker;
 
 use std::fmt;

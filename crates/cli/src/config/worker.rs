@@ -16,6 +16,7 @@ use vesta_types::Containment;
 use vesta_types::limits::{ADDRESSES_MAX, CORES_MAX};
 use vesta_types::ports::PORT;
 
+use super::spark_home::SparkHome;
 use super::{ConfigError, checks};
 use crate::units;
 
@@ -152,6 +153,15 @@ pub struct Settings {
     /// best that is there]
     #[arg(long, value_name = "WHAT", env = "VESTA_WORKER_CONTAINMENT")]
     pub containment: Option<Containment>,
+    /// A directory with a Spark in it, from which Spark's own executors and drivers run here; may be given
+    /// once per version. [default: none]
+    #[arg(
+        long = "spark-home",
+        value_name = "DIR",
+        value_delimiter = ':',
+        env = "VESTA_WORKER_SPARK_HOMES"
+    )]
+    pub spark_homes: Option<Vec<SparkHome>>,
     /// What becomes of what runs here when the agent is asked to end (SIGTERM): "end" it first, or "keep"
     /// it for the next agent, which takes it over. [default: end]
     #[arg(
@@ -201,6 +211,7 @@ pub struct WorkerConfig {
     pub clean_every: Duration,
     pub work_dir_ttl: Duration,
     pub containment: Option<Containment>,
+    pub spark_homes: Vec<SparkHome>,
     pub on_terminate: OnTerminate,
     pub insecure: bool,
     pub time_scale: f64,
@@ -258,6 +269,7 @@ impl Settings {
             clean_every: self.clean_every.or(below.clean_every),
             work_dir_ttl: self.work_dir_ttl.or(below.work_dir_ttl),
             containment: self.containment.or(below.containment),
+            spark_homes: self.spark_homes.or(below.spark_homes),
             on_terminate: self.on_terminate.or(below.on_terminate),
             insecure: self.insecure.or(below.insecure),
             time_scale: self.time_scale.or(below.time_scale),
@@ -314,6 +326,7 @@ impl Settings {
                 .work_dir_ttl
                 .unwrap_or(Duration::from_secs(7 * 24 * 3_600)),
             containment: self.containment,
+            spark_homes: self.spark_homes.unwrap_or_default(),
             on_terminate: self.on_terminate.unwrap_or(OnTerminate::End),
             insecure,
             time_scale,
@@ -516,6 +529,28 @@ mod tests {
             "masters = [\":1\"]",
         ] {
             assert!(toml::from_str::<Settings>(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn spark_homes_are_directories_and_in_the_file_each_may_have_its_java() {
+        let text = "spark_homes = [\"/a\", { path = \"/b\", java_home = \"/j\" }]";
+        let settings: Settings = toml::from_str(text).unwrap();
+        let home = |path: &str, java_home: Option<&str>| SparkHome {
+            path: path.into(),
+            java_home: java_home.map(Into::into),
+        };
+        let expected = vec![home("/a", None), home("/b", Some("/j"))];
+        assert_eq!(settings.spark_homes, Some(expected));
+        for (text, words) in [
+            ("[{ java_home = \"/j\" }]", "path"),
+            ("[{ path = \"/a\", jdk = \"/j\" }]", "jdk"),
+            ("[7]", "\"/opt/spark\" or"),
+            ("[\"\"]", "directory"),
+        ] {
+            let text = format!("spark_homes = {text}");
+            let error = toml::from_str::<Settings>(&text).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
         }
     }
 

@@ -27,7 +27,15 @@ impl Agent {
             Action::Start { order, epoch } => {
                 tracing::info!(instance = %order.instance, %epoch, "instance accepted");
                 let instance = order.instance.clone();
-                let cgroup = self.cgroups.as_ref().map(|it| it.of(&instance.to_string()));
+                let cgroup = self
+                    .machine
+                    .cgroups
+                    .as_ref()
+                    .map(|it| it.of(&instance.to_string()));
+                let spark_homes = match order.launch.spark {
+                    Some(_) => self.machine.spark_homes.clone(),
+                    None => Vec::new(),
+                };
                 let order = InstanceOrder {
                     run: *order,
                     epoch,
@@ -41,6 +49,7 @@ impl Agent {
                     cgroup,
                     log_max: self.config.log_max,
                     artifact_max: self.config.artifact_max,
+                    spark_homes,
                 };
                 let command = self.config.supervisor.clone();
                 self.watch_over(instance, Origin::Ordered(Box::new(order), command));
@@ -188,11 +197,11 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
     use uuid::Uuid;
-    use vesta_types::{ClusterId, Containment, DriverId, Timestamp};
+    use vesta_types::{ClusterId, DriverId, Timestamp};
 
     use super::*;
     use crate::Config;
-    use crate::agent::describe;
+    use crate::agent::{Machine, describe};
     use crate::store::Store;
     use crate::store::recover::Recovered;
 
@@ -204,18 +213,18 @@ mod tests {
         let identity = store.identify("h", 1).unwrap();
         let boot = Uuid::from_u128(1);
         let host = IpAddr::V4(Ipv4Addr::LOCALHOST).to_string();
-        let description = describe(
-            &config,
-            &identity,
+        let description = describe(&config, &identity, boot, &Machine::default(), host, 1).unwrap();
+        let found = Recovered::default();
+        let mut agent = Agent::new(
+            config,
+            store,
+            identity,
             boot,
-            Containment::ProcessGroups,
-            host,
-            1,
+            description,
+            Machine::default(),
+            found,
         )
         .unwrap();
-        let found = Recovered::default();
-        let mut agent =
-            Agent::new(config, store, identity, boot, description, None, found).unwrap();
         let cluster = ClusterId(Uuid::from_u128(2));
         let instance = InstanceId::driver(cluster, DriverId::mint(Timestamp(0), 1), 1);
         let dir = agent.store.instance(&instance);

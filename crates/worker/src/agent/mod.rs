@@ -19,10 +19,25 @@ use vesta_types::{Capacity, Containment, Incarnation, WorkerDescription};
 
 use crate::cgroup;
 use crate::clock;
+use crate::spark::{self, SparkHome};
 use crate::store::{Identity, Store, clean, recover};
 use crate::{Config, WorkerError};
 
 use serve::Agent;
+
+/// What the agent found on its machine.
+#[derive(Clone, Debug, Default)]
+struct Machine {
+    cgroups: Option<cgroup::Root>,
+    spark_homes: Vec<SparkHome>,
+}
+
+impl Machine {
+    fn containment(&self) -> Containment {
+        let containment = self.cgroups.as_ref().map(cgroup::Root::containment);
+        containment.unwrap_or_default()
+    }
+}
 
 /// Runs a worker until `shutdown` completes; then it ends its instances in order and reports that, or
 /// leaves them to its successor ([`crate::OnTerminate`]), and returns. It never returns because masters
@@ -30,9 +45,10 @@ use serve::Agent;
 ///
 /// # Errors
 /// When it can't start: a contradictory configuration, a directory or address that another agent
-/// holds, a damaged identity.
+/// holds, a damaged identity, a Spark home that can't be used.
 pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(), WorkerError> {
     config.validate()?;
+    let spark_homes = spark::find(&config.spark_homes, |name| std::env::var_os(name))?;
     let mut store = Store::open(&config.dir)?;
     // Held, and never accepted from, so that no other agent can claim this address.
     let listener = TcpListener::bind(config.listen);
@@ -54,13 +70,22 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
         source,
     })?;
     let cgroups = cgroups(&config, identity.store)?;
-    let containment = cgroups.as_ref().map(cgroup::Root::containment);
-    let containment = containment.unwrap_or_default();
-    let description = describe(&config, &identity, boot, containment, host, port)?;
+    let machine = Machine {
+        cgroups: cgroups.clone(),
+        spark_homes,
+    };
+    let description = describe(&config, &identity, boot, &machine, host, port)?;
     tracing::info!(
         worker = %identity.worker, host = description.host, port, cores = config.cores,
-        memory_mib = config.memory_mib, %containment, masters = ?config.masters, "worker starts"
+        memory_mib = config.memory_mib, containment = %machine.containment(),
+        masters = ?config.masters, "worker starts"
     );
+    for home in &machine.spark_homes {
+        tracing::info!(
+            version = home.version, path = %home.path.display(), java = %home.java.display(),
+            "it runs Spark"
+        );
+    }
     tracing::warn!("memory is booked, not enforced: a process may use more than it asked for");
     // Before any master is spoken to, every instance of an earlier agent has an outcome or is watched.
     let same_boot = identity.boot.is_none_or(|last| last == boot);
@@ -82,7 +107,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
         identity,
         boot,
         description,
-        cgroups.clone(),
+        machine,
         recovered?,
     )?;
     let observing = observers.map(|listener| {
@@ -149,7 +174,7 @@ fn describe(
     config: &Config,
     identity: &Identity,
     boot: Uuid,
-    containment: Containment,
+    machine: &Machine,
     host: String,
     port: u16,
 ) -> Result<WorkerDescription, WorkerError> {
@@ -166,9 +191,9 @@ fn describe(
             memory_mib: config.memory_mib,
             named: config.named.clone(),
         },
-        containment,
+        containment: machine.containment(),
         spark: None,
-        spark_homes: Default::default(),
+        spark_homes: spark::versions(&machine.spark_homes),
     };
     // What masters would refuse is refused here, with the same words.
     let wire = vesta_proto::worker::Description::from(&description);

@@ -15,7 +15,7 @@ use crate::clock;
 use crate::failpoint;
 use crate::process::Process;
 use crate::store::recover::give_up;
-use crate::store::{InstanceDir, InstanceOrder, end_leftovers};
+use crate::store::{InstanceDir, InstanceOrder, end_leftovers, remove_local_dirs};
 
 /// What a supervisor may take on top of the grace before it is killed itself.
 const SUPERVISOR_EXTRA: Duration = Duration::from_secs(7);
@@ -72,6 +72,8 @@ impl Runner {
             };
         }
         let _ = events.send(Event::Observed(report)).await;
+        // They may be large, and nobody waits for that.
+        let _ = tokio::task::spawn_blocking(move || remove_local_dirs(&self.dir, &self.id)).await;
     }
 
     /// Until the supervisor is gone, or could not be started.

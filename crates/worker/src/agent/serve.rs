@@ -13,8 +13,7 @@ use vesta_types::{InstanceId, InstanceReport, WorkerDescription};
 use super::glance::Page;
 use super::masters::Masters;
 use super::runner::Origin;
-use super::session;
-use crate::cgroup;
+use super::{Machine, session};
 use crate::clock::Boottime;
 use crate::reconcile::{Allegiance, Input, Reconciler, Settings, Source, wire};
 use crate::store::recover::Recovered;
@@ -48,7 +47,7 @@ pub(super) enum Event {
 pub(super) struct Agent {
     pub(super) config: Config,
     pub(super) store: Store,
-    pub(super) cgroups: Option<cgroup::Root>,
+    pub(super) machine: Machine,
     pub(super) boot: Uuid,
     pub(super) description: Arc<WorkerDescription>,
     pub(super) reconciler: Reconciler,
@@ -76,7 +75,7 @@ impl Agent {
         identity: Identity,
         boot: Uuid,
         description: WorkerDescription,
-        cgroups: Option<cgroup::Root>,
+        machine: Machine,
         recovered: Recovered,
     ) -> Result<Agent, WorkerError> {
         store.booted(boot)?;
@@ -91,7 +90,7 @@ impl Agent {
             masters: Masters::new(&config.masters, store.dir()),
             config,
             store,
-            cgroups,
+            machine,
             boot,
             description: Arc::new(description),
             links: BTreeMap::new(),

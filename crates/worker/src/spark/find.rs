@@ -1,7 +1,7 @@
 //! Looking at the Spark homes that a worker is told of, at its start.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -36,9 +36,9 @@ pub struct HomeError {
 /// # Errors
 /// The first that is no Spark home, is of a version that Vesta does not know or that another one has, or
 /// has no Java.
-pub fn find<'a>(
+pub fn find(
     settings: &[HomeSetting],
-    environment: impl Fn(&str) -> Option<&'a OsStr>,
+    environment: impl Fn(&str) -> Option<OsString>,
 ) -> Result<Vec<SparkHome>, HomeError> {
     let mut versions: BTreeMap<String, PathBuf> = BTreeMap::new();
     let mut homes = Vec::new();
@@ -61,9 +61,9 @@ pub fn find<'a>(
     Ok(homes)
 }
 
-fn look<'a>(
+fn look(
     setting: &HomeSetting,
-    environment: &impl Fn(&str) -> Option<&'a OsStr>,
+    environment: &impl Fn(&str) -> Option<OsString>,
 ) -> Result<SparkHome, String> {
     let path = fs::canonicalize(&setting.path).map_err(|error| error.to_string())?;
     if path.to_str().is_none_or(|path| path.contains(':')) {
@@ -139,13 +139,13 @@ fn core_jar(jars: &Path) -> Result<(String, String), String> {
     }
 }
 
-fn java<'a>(
+fn java(
     java_home: Option<&Path>,
-    environment: &impl Fn(&str) -> Option<&'a OsStr>,
+    environment: &impl Fn(&str) -> Option<OsString>,
 ) -> Result<PathBuf, String> {
-    let given = java_home.map(|home| ("its java_home", home));
     let own = environment("JAVA_HOME").filter(|home| !home.is_empty());
-    let own = own.map(|home| ("JAVA_HOME", Path::new(home)));
+    let own = own.as_ref().map(|home| ("JAVA_HOME", Path::new(home)));
+    let given = java_home.map(|home| ("its java_home", home));
     if let Some((name, home)) = given.or(own) {
         let java = java_in(home);
         return is_executable(&java).then_some(java).ok_or_else(|| {
@@ -154,7 +154,7 @@ fn java<'a>(
         });
     }
     let path = environment("PATH").unwrap_or_default();
-    let mut candidates = std::env::split_paths(path).map(|dir| dir.join("java"));
+    let mut candidates = std::env::split_paths(&path).map(|dir| dir.join("java"));
     candidates.find(|java| is_executable(java)).ok_or_else(|| {
         "there is no java to run it with: set java_home for it, or JAVA_HOME or PATH for this worker"
             .to_owned()

@@ -12,6 +12,8 @@
 //! interrupted       it was started and its outcome is not known
 //! acknowledged      its end is committed
 //! work/             the process's directory, with its artifacts
+//! local/            where a Spark executor puts shuffle files, while it runs
+//! spark.json        the addresses of named resources, as Spark's programs read them
 //! stdout, stderr    what it printed, over all restarts ([`super::output`])
 //! ```
 
@@ -29,6 +31,7 @@ use crate::cgroup::Cgroup;
 use crate::clock;
 use crate::files::{self, Found};
 use crate::process::Process;
+use crate::spark::SparkHome;
 
 use super::records::Records;
 pub(crate) use super::records::{Ending, Outcome, Running, Started};
@@ -60,6 +63,9 @@ pub struct InstanceOrder {
     pub artifact_max: u64,
     /// The most that is kept of each of its two outputs, in bytes.
     pub log_max: u64,
+    /// The Spark homes that there are, for what runs from one.
+    #[serde(default)]
+    pub spark_homes: Vec<SparkHome>,
 }
 
 /// The directory of one instance.
@@ -121,6 +127,10 @@ impl InstanceDir {
 
     pub(crate) fn payload_path(&self) -> PathBuf {
         self.path.join("payload")
+    }
+
+    pub(crate) fn spark_path(&self) -> PathBuf {
+        self.path.join("spark.json")
     }
 
     pub(crate) fn work_path(&self) -> PathBuf {

@@ -16,6 +16,7 @@ pub mod freshness;
 mod identity;
 pub mod instance;
 mod leftovers;
+mod local_dirs;
 mod members;
 pub(crate) mod output;
 pub mod records;
@@ -34,6 +35,7 @@ use crate::reconcile::Allegiance;
 pub use identity::Identity;
 pub use instance::{InstanceDir, InstanceOrder};
 pub(crate) use leftovers::end_leftovers;
+pub(crate) use local_dirs::{local_dirs, remove_local_dirs};
 pub(crate) use members::{read_members, write_members};
 
 /// The worker's directory, held by this process.

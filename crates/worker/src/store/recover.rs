@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use vesta_types::{InstanceId, InstanceReport, InstanceStatus};
 
-use super::{InstanceDir, Store, end_leftovers};
+use super::{InstanceDir, Store, end_leftovers, remove_local_dirs};
 use crate::WorkerError;
 use crate::process::Process;
 
@@ -54,6 +54,10 @@ pub(crate) fn recover(
     }
     if same_boot && !end_leftovers(&unfinished, grace) {
         tracing::error!("processes of an earlier agent can't be killed; they may still run");
+    }
+    let alive: BTreeSet<&InstanceId> = recovered.alive.iter().map(|(id, _)| id).collect();
+    for (id, dir) in instances.iter().filter(|(id, _)| !alive.contains(id)) {
+        remove_local_dirs(dir, id);
     }
     let unfinished: BTreeSet<&InstanceId> = unfinished.iter().map(|(id, _)| id).collect();
     for (id, dir) in &instances {

@@ -1,15 +1,17 @@
 //! The command of one run: program, arguments, environment, files and group.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use vesta_types::Work;
+use vesta_types::{Launch, Work};
 
+use super::spark::{self, ALSO_INHERITED};
 use super::substitute::Variables;
 use crate::process::INSTANCE_VARIABLE;
+use crate::spark::CommandLine;
 use crate::store::{InstanceDir, InstanceOrder, read_members};
 
 /// What processes get of the agent's own environment. Nothing else: least of all its credentials, or
@@ -45,20 +47,10 @@ pub(super) fn command(
             ports.len()
         ));
     }
-    let variables = Variables::new(order, artifacts);
-    let mut command = Command::new(variables.apply(&launch.program));
-    command.args(launch.args.iter().map(|arg| variables.apply(arg)));
-    command.env_clear();
-    let inherited = INHERITED
-        .iter()
-        .filter_map(|name| Some((*name, std::env::var_os(name)?)));
-    command.envs(inherited);
-    command.envs(
-        launch
-            .env
-            .iter()
-            .map(|(name, value)| (name, variables.apply(value))),
-    );
+    let mut command = match &launch.spark {
+        Some(command) => of_spark(spark::line(dir, order, command, artifacts)?),
+        None => of_program(launch, &Variables::new(order, artifacts)),
+    };
     // Last, so that no user's setting can hide the fencing token.
     command.envs(own_variables(dir, order, restart));
     let variable = |name: &str| format!("VESTA_PORT_{}", name.to_ascii_uppercase());
@@ -67,6 +59,29 @@ pub(super) fn command(
     command.stdin(Stdio::null());
     command.process_group(0);
     Ok(command)
+}
+
+fn of_program(launch: &Launch, variables: &Variables) -> Command {
+    let mut command = inheriting(variables.apply(&launch.program), &INHERITED);
+    command.args(launch.args.iter().map(|arg| variables.apply(arg)));
+    let env = launch.env.iter();
+    command.envs(env.map(|(name, value)| (name, variables.apply(value))));
+    command
+}
+
+fn of_spark(line: CommandLine) -> Command {
+    let mut command = inheriting(line.program, &[&INHERITED[..], &ALSO_INHERITED].concat());
+    command.args(line.args).envs(line.env);
+    command
+}
+
+/// A command that gets these variables of the agent's environment.
+fn inheriting(program: impl AsRef<OsStr>, names: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear();
+    let inherited = names.iter();
+    command.envs(inherited.filter_map(|name| Some((name, std::env::var_os(name)?))));
+    command
 }
 
 fn own_variables(

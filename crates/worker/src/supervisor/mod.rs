@@ -9,6 +9,7 @@ pub mod look;
 mod printed;
 mod reap;
 mod run;
+mod spark;
 mod substitute;
 
 use std::io;

@@ -346,6 +346,7 @@ mod tests {
             cgroup: None,
             log_max: 1024,
             artifact_max: 1024,
+            spark_homes: Vec::new(),
         };
         dir.accept(&order).unwrap();
         let boot = Uuid::from_u128(2);

@@ -4,6 +4,7 @@
 mod agent;
 mod killed;
 mod master;
+mod spark;
 mod supervisor;
 mod support;
 

@@ -14,15 +14,15 @@ use vesta_worker::store::{InstanceDir, InstanceOrder, freshness};
 use crate::support::*;
 
 /// A worker's directory with one accepted instance.
-struct Case {
-    root: TempDir,
-    id: InstanceId,
-    dir: InstanceDir,
+pub struct Case {
+    pub root: TempDir,
+    pub id: InstanceId,
+    pub dir: InstanceDir,
 }
 
 impl Case {
     /// An accepted order, under a fresh confirmation.
-    fn new(order: &InstanceOrder) -> Case {
+    pub fn new(order: &InstanceOrder) -> Case {
         let case = Case::unconfirmed(order);
         case.confirm(Duration::ZERO);
         case
@@ -42,11 +42,11 @@ impl Case {
         freshness::confirm(self.root.path(), clock::boot_id().unwrap(), stamp).unwrap();
     }
 
-    fn start(&self) -> Supervisor {
+    pub fn start(&self) -> Supervisor {
         self.start_with(&[])
     }
 
-    fn start_with(&self, variables: &[(&str, &str)]) -> Supervisor {
+    pub fn start_with(&self, variables: &[(&str, &str)]) -> Supervisor {
         let command = supervisor_command();
         let child = Command::new(&command[0])
             .args(&command[1..])
@@ -59,7 +59,7 @@ impl Case {
         Supervisor(child)
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    pub fn file(&self, name: &str) -> PathBuf {
         self.dir.path().join("work").join(name)
     }
 
@@ -67,14 +67,14 @@ impl Case {
         self.dir.report(&self.id).status
     }
 
-    fn exit(&self) -> Exit {
+    pub fn exit(&self) -> Exit {
         match self.status() {
             InstanceStatus::Ended { exit, .. } => exit,
             other => panic!("it has not ended but is {other:?}"),
         }
     }
 
-    fn wait_until_running(&self) -> u32 {
+    pub fn wait_until_running(&self) -> u32 {
         wait_for("it runs", || match self.status() {
             InstanceStatus::Running { pid, .. } => Some(pid),
             _ => None,
@@ -83,14 +83,14 @@ impl Case {
 }
 
 /// A supervisor process; ended with the test.
-struct Supervisor(Child);
+pub struct Supervisor(Child);
 
 impl Supervisor {
-    fn wait(mut self) {
+    pub fn wait(mut self) {
         wait_for("the supervisor ends", || self.0.try_wait().unwrap());
     }
 
-    fn terminate(&self) {
+    pub fn terminate(&self) {
         let pid = Pid::from_raw(i32::try_from(self.0.id()).unwrap()).unwrap();
         kill_process(pid, Signal::TERM).unwrap();
     }
@@ -106,7 +106,7 @@ impl Drop for Supervisor {
 }
 
 /// The driver or application that an instance belongs to.
-fn object(instance: &InstanceId) -> String {
+pub fn object(instance: &InstanceId) -> String {
     match &instance.work {
         Work::Driver { driver, .. } => driver.to_string(),
         Work::Executor { app, .. } => app.to_string(),

@@ -75,6 +75,7 @@ pub fn accepted(run: RunOrder) -> InstanceOrder {
         cgroup: None,
         log_max: 1024 * 1024,
         artifact_max: 1024 * 1024,
+        spark_homes: Vec::new(),
     }
 }
 

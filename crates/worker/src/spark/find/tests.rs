@@ -1,5 +1,3 @@
-use std::ffi::OsString;
-
 use tempfile::TempDir;
 
 use super::*;
@@ -53,8 +51,8 @@ impl Machine {
 
     fn find(&self, settings: &[HomeSetting]) -> Result<Vec<SparkHome>, String> {
         let variable = |name: &str| match name {
-            "JAVA_HOME" => self.java_home.as_deref(),
-            "PATH" => Some(self.path.as_os_str()),
+            "JAVA_HOME" => self.java_home.clone(),
+            "PATH" => Some(self.path.clone()),
             _ => None,
         };
         find(settings, variable).map_err(|error| error.to_string())

@@ -61,6 +61,7 @@ impl Earlier {
             restart_backoff: 1.0,
             cgroup: None,
             log_max: 1024 * 1024,
+            spark_homes: Vec::new(),
             artifact_max: 1024 * 1024,
         };
         dir.accept(&order).unwrap();

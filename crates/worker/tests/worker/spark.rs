@@ -1,0 +1,216 @@
+//! Spark's own programs, with a script for their `java`.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use tempfile::TempDir;
+use vesta_proto::worker_convert::RunOrder;
+use vesta_types::{Artifact, InstanceId, Launch, SparkCommand, SparkRelease};
+use vesta_worker::spark::{HomeSetting, SparkHome, find};
+use vesta_worker::store::InstanceOrder;
+
+use crate::supervisor::{Case, object};
+use crate::support::*;
+
+/// Writes down what it was given, in its working directory; runs as long as `stay` is there.
+const JAVA: &str = r#"#!/bin/sh
+printf '%s\n' "$@" > args
+env > environment
+[ -n "$SPARK_EXECUTOR_DIRS" ] && stat -c %a "$SPARK_EXECUTOR_DIRS" > mode
+exit 50
+"#;
+
+/// Spark homes in a directory of the test, whose Java is a script.
+struct Homes {
+    dir: TempDir,
+    homes: Vec<SparkHome>,
+}
+
+impl Homes {
+    /// Two, of 3.5.6 and 4.0.1.
+    fn new() -> Homes {
+        let dir = TempDir::new().unwrap();
+        let java = dir.path().join("jdk/bin/java");
+        fs::create_dir_all(java.parent().unwrap()).unwrap();
+        fs::write(&java, JAVA).unwrap();
+        fs::set_permissions(&java, fs::Permissions::from_mode(0o755)).unwrap();
+        let setting = |jar: &str| {
+            let path = dir.path().join(jar);
+            fs::create_dir_all(path.join("jars")).unwrap();
+            fs::create_dir(path.join("conf")).unwrap();
+            fs::write(path.join("jars").join(format!("{jar}.jar")), "").unwrap();
+            HomeSetting {
+                path,
+                java_home: Some(dir.path().join("jdk")),
+            }
+        };
+        let settings = ["spark-core_2.12-3.5.6", "spark-core_2.13-4.0.1"].map(setting);
+        let homes = find(&settings, |_| None).unwrap();
+        Homes { dir, homes }
+    }
+
+    fn path(&self, version: &str) -> &Path {
+        let mut homes = self.homes.iter();
+        &homes.find(|home| home.version == version).unwrap().path
+    }
+
+    /// The accepted order of a Spark program of this version.
+    fn order(&self, instance: InstanceId, version: &str) -> InstanceOrder {
+        let launch = Launch {
+            spark: Some(Box::new(command(version))),
+            ..Launch::default()
+        };
+        InstanceOrder {
+            spark_homes: self.homes.clone(),
+            ..accepted(RunOrder {
+                launch,
+                ..script(instance, "")
+            })
+        }
+    }
+}
+
+fn command(version: &str) -> SparkCommand {
+    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+    SparkCommand {
+        release: SparkRelease::of_version(version).unwrap(),
+        main_class: "org.example.Main".to_owned(),
+        arguments: texts(&["--id", "{{EXECUTOR_ID}}", "--worker-url", "{{WORKER_URL}}"]),
+        environment: [("FOO", "{{EXECUTOR_ID}}"), ("VESTA_EPOCH", "99")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+        class_path: texts(&["/x.jar"]),
+        library_path: Vec::new(),
+        java_opts: texts(&["-Dx={{EXECUTOR_ID}}"]),
+    }
+}
+
+fn change(order: &mut InstanceOrder, change: impl FnOnce(&mut SparkCommand)) {
+    change(order.run.launch.spark.as_mut().unwrap());
+}
+
+#[test]
+fn a_spark_executor_runs_from_the_home_that_reads_its_command() {
+    let homes = Homes::new();
+    for (version, scala) in [("3.5.1", "2.12"), ("4.0.0", "2.13")] {
+        let mut order = homes.order(executor(17), version);
+        let gpus = ["0", "3"].map(str::to_owned).into();
+        order.run.booking.named.insert("gpu".into(), gpus);
+        let case = Case::new(&order);
+        let agent = [
+            ("SECRET_OF_AGENT", "s"),
+            ("PYSPARK_PYTHON", "/agent/python"),
+            ("SPARK_HOME", "/agent/spark"),
+        ];
+        case.start_with(&agent).wait();
+        // Spark's own: an exception that nobody caught.
+        assert_eq!(case.exit().code, Some(50));
+
+        let home = match scala {
+            "2.12" => homes.path("3.5.6"),
+            _ => homes.path("4.0.1"),
+        };
+        let (home, instance) = (home.display(), case.dir.path().display());
+        let resources = format!("{instance}/spark.json");
+        let expected = [
+            "-cp",
+            &format!("/x.jar:{home}/conf:{home}/jars/*"),
+            "-Xmx512M",
+            "-Dx=17",
+            "org.example.Main",
+            "--id",
+            "17",
+            "--resourcesFile",
+            &resources,
+        ];
+        assert_eq!(lines(&case.file("args")), expected);
+        assert_eq!(
+            lines(resources.as_ref()),
+            [
+                r#"[{"id":{"componentName":"spark.executor","resourceName":"gpu"},"addresses":["0","3"]}]"#
+            ]
+        );
+        let environment = lines(&case.file("environment"));
+        for wanted in [
+            "FOO={{EXECUTOR_ID}}",
+            "VESTA_EPOCH=3",
+            &format!("VESTA_INSTANCE_ID={}", case.id),
+            &format!("VESTA_APP_ID={}", object(&case.id)),
+            &format!("SPARK_HOME={home}"),
+            &format!("SPARK_CONF_DIR={home}/conf"),
+            &format!("SPARK_SCALA_VERSION={scala}"),
+            &format!("SPARK_EXECUTOR_DIRS={instance}/local"),
+            "PYSPARK_PYTHON=/agent/python",
+        ] {
+            assert!(
+                environment.iter().any(|line| line == wanted),
+                "{wanted} not in {environment:#?}"
+            );
+        }
+        for unwanted in ["SECRET_OF_AGENT", "SPARK_LOG_URL"] {
+            assert!(
+                !environment.iter().any(|line| line.starts_with(unwanted)),
+                "{unwanted}"
+            );
+        }
+        assert_eq!(lines(&case.file("mode")), ["700"]);
+    }
+}
+
+#[test]
+fn a_spark_driver_gets_its_jar_and_no_worker_to_watch() {
+    let homes = Homes::new();
+    let jar = homes.dir.path().join("my app.jar");
+    fs::write(&jar, "jar").unwrap();
+    let mut order = homes.order(driver(1), "4.0.1");
+    change(&mut order, |command| {
+        let arguments = ["{{WORKER_URL}}", "{{USER_JAR}}", "x{{USER_JAR}}"];
+        command.arguments = arguments.map(str::to_owned).into();
+    });
+    order.run.launch.artifacts = vec![Artifact {
+        uri: jar.display().to_string(),
+    }];
+    let case = Case::new(&order);
+    case.start().wait();
+    let placed = case.file("my app.jar");
+    assert_eq!(lines(&placed), ["jar"]);
+    let args = lines(&case.file("args"));
+    let expected = [
+        "spark://Worker@127.0.0.1:0",
+        &placed.display().to_string(),
+        "x{{USER_JAR}}",
+    ];
+    assert_eq!(args[args.len() - 3..], expected);
+    let version = "-Dspark.executorEnv.VESTA_SPARK_VERSION=4.0.1".to_owned();
+    assert!(args.contains(&version), "{args:?}");
+    assert!(!case.dir.path().join("local").exists());
+}
+
+#[test]
+fn a_command_that_no_home_here_reads_is_not_started_and_the_reason_is_told() {
+    let homes = Homes::new();
+    let case = Case::new(&homes.order(executor(1), "4.1.0"));
+    case.start().wait();
+    assert_eq!(
+        case.exit().error.unwrap(),
+        "it needs Spark 4.1 or later (Scala 2.13), and this worker has only Spark 3.5.6, 4.0.1"
+    );
+    assert!(!case.file("args").exists());
+}
+
+#[test]
+fn each_disk_for_spark_s_files_gets_a_directory_of_the_executor_s_own() {
+    let homes = Homes::new();
+    let case = Case::new(&homes.order(executor(1), "4.0.1"));
+    let disks = ["a", "b"].map(|disk| homes.dir.path().join(disk));
+    let [a, b] = disks.each_ref().map(|disk| disk.display().to_string());
+    case.start_with(&[("SPARK_LOCAL_DIRS", &format!("{a},{b}"))])
+        .wait();
+    let own = disks.map(|disk| disk.join(format!("vesta-{}", case.id)));
+    let [a, b] = own.each_ref().map(|dir| dir.display().to_string());
+    let wanted = format!("SPARK_EXECUTOR_DIRS={a}:{b}");
+    let environment = lines(&case.file("environment"));
+    assert!(environment.contains(&wanted), "{environment:#?}");
+    assert!(own.iter().all(|dir| dir.is_dir()));
+}

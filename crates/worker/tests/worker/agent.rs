@@ -15,18 +15,18 @@ use crate::master::{FakeMaster, welcome};
 use crate::support::*;
 
 /// An agent with a runtime of its own, so that it can be lost at any moment as by SIGKILL.
-struct Agent {
+pub struct Agent {
     runtime: Option<Runtime>,
     shutdown: Option<oneshot::Sender<()>>,
     result: Option<oneshot::Receiver<Result<(), WorkerError>>>,
 }
 
 impl Agent {
-    fn start(dir: &Path, masters: &[&FakeMaster]) -> Agent {
+    pub fn start(dir: &Path, masters: &[&FakeMaster]) -> Agent {
         Agent::start_with(config(dir, masters))
     }
 
-    fn start_with(config: Config) -> Agent {
+    pub fn start_with(config: Config) -> Agent {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -53,7 +53,7 @@ impl Agent {
         self.result().await
     }
 
-    async fn result(&mut self) -> Result<(), WorkerError> {
+    pub async fn result(&mut self) -> Result<(), WorkerError> {
         let result = self.result.as_mut().unwrap();
         tokio::time::timeout(BOUND, result)
             .await

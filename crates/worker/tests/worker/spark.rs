@@ -6,18 +6,28 @@ use std::path::Path;
 
 use tempfile::TempDir;
 use vesta_proto::worker_convert::RunOrder;
-use vesta_types::{Artifact, InstanceId, Launch, SparkCommand, SparkRelease};
+use vesta_types::{
+    Artifact, InstanceId, InstanceReport, InstanceStatus, Launch, SparkCommand, SparkRelease,
+};
+use vesta_worker::Config;
 use vesta_worker::spark::{HomeSetting, SparkHome, find};
 use vesta_worker::store::InstanceOrder;
 
+use crate::agent::Agent;
+use crate::master::FakeMaster;
 use crate::supervisor::{Case, object};
 use crate::support::*;
 
-/// Writes down what it was given, in its working directory; runs as long as `stay` is there.
+/// Writes down what it was given, in its working directory, and puts a file where an executor does; told to
+/// `STAY`, it waits until it may go.
 const JAVA: &str = r#"#!/bin/sh
 printf '%s\n' "$@" > args
 env > environment
-[ -n "$SPARK_EXECUTOR_DIRS" ] && stat -c %a "$SPARK_EXECUTOR_DIRS" > mode
+if [ -d "$SPARK_EXECUTOR_DIRS" ]; then
+    stat -c %a "$SPARK_EXECUTOR_DIRS" > mode
+    echo x > "$SPARK_EXECUTOR_DIRS/shuffle"
+fi
+while [ -n "$STAY" ] && [ ! -e go ]; do sleep 0.05; done
 exit 50
 "#;
 
@@ -213,4 +223,74 @@ fn each_disk_for_spark_s_files_gets_a_directory_of_the_executor_s_own() {
     let environment = lines(&case.file("environment"));
     assert!(environment.contains(&wanted), "{environment:#?}");
     assert!(own.iter().all(|dir| dir.is_dir()));
+}
+
+#[tokio::test]
+async fn a_spark_executor_outlives_its_agent_and_its_files_go_with_it() {
+    let homes = Homes::new();
+    let mut order = homes.order(executor(3), "4.0.1");
+    change(&mut order, |command| {
+        command.environment.insert("STAY".into(), "yes".into());
+    });
+    let case = Case::new(&order);
+    let _supervisor = case.start();
+    let pid = case.wait_until_running();
+    let shuffled = case.dir.path().join("local/shuffle");
+    wait_async("it has put a file there", || shuffled.exists()).await;
+    let master = FakeMaster::start().await;
+    master.lead(1).await;
+    let path = case.root.path().canonicalize().unwrap();
+    let _agent = Agent::start(&path, &[&master]);
+    let taken_over = |report: &InstanceReport| {
+        let status = &report.status;
+        matches!(status, InstanceStatus::Running { pid: now, .. } if *now == pid)
+    };
+    master
+        .wait_for_report("it is taken over", &case.id, taken_over)
+        .await;
+    assert!(shuffled.exists());
+    // As an executor that is told to end by its application.
+    fs::write(case.file("go"), "").unwrap();
+    let ended = |report: &InstanceReport| report.status.is_final();
+    let report = master.wait_for_report("its end", &case.id, ended).await;
+    assert!(
+        matches!(&report.status, InstanceStatus::Ended { exit, .. } if exit.code == Some(50)),
+        "{report:?}"
+    );
+    let local = case.dir.path().join("local");
+    wait_async("its files are gone", || !local.exists()).await;
+    assert!(case.file("args").exists());
+}
+
+#[tokio::test]
+async fn what_a_killed_spark_executor_left_goes_when_the_next_agent_starts() {
+    let homes = Homes::new();
+    let case = Case::new(&homes.order(executor(4), "4.0.1"));
+    case.start().wait();
+    let local = case.dir.path().join("local");
+    assert!(local.join("shuffle").exists());
+    let master = FakeMaster::start().await;
+    let path = case.root.path().canonicalize().unwrap();
+    let _agent = Agent::start(&path, &[&master]);
+    wait_async("its files are gone", || !local.exists()).await;
+}
+
+#[tokio::test]
+async fn a_worker_that_is_told_of_a_spark_that_it_can_t_run_does_not_start() {
+    let homes = Homes::new();
+    let (dir, master) = (Dir::new(), FakeMaster::start().await);
+    let wrong = HomeSetting {
+        path: homes.dir.path().to_owned(),
+        java_home: None,
+    };
+    let config = Config {
+        spark_homes: vec![wrong],
+        ..config(dir.path(), &[master.address.to_string()])
+    };
+    let error = Agent::start_with(config).result().await.unwrap_err();
+    let error = error.to_string();
+    assert!(
+        error.contains("spark home") && error.contains("jars"),
+        "{error}"
+    );
 }

@@ -8,12 +8,17 @@ use peak_alloc::PeakAlloc;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use vesta_spark::transport::{Envelope, Event, Frame, Limits, RpcAddress, Transport};
+use vesta_spark::transport::{
+    EndpointAddress, Envelope, Event, Frame, Limits, RpcAddress, Transport,
+};
 
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
 const CONNECTIONS: usize = 300;
+
+/// Messages to each peer that wait at one time.
+const ORDERS: usize = 500;
 
 #[tokio::test]
 async fn an_idle_connection_keeps_no_buffers_however_much_it_has_carried() {
@@ -28,6 +33,16 @@ async fn an_idle_connection_keeps_no_buffers_however_much_it_has_carried() {
     };
     let body = envelope.write(&[0; 60_000]).unwrap();
     let ask = Frame::RpcRequest { id: 1, body }.encode();
+    let worker = EndpointAddress::new(RpcAddress::new("127.0.0.1", 1), "Worker");
+    let sent = Envelope {
+        sender: Some(transport.advertised().clone()),
+        receiver: Some(worker.address.clone()),
+        endpoint: worker.name.clone(),
+    };
+    let order = Frame::OneWay {
+        body: sent.write(b"order").unwrap(),
+    }
+    .length();
     let mut peers = Vec::new();
     let before = ALLOCATOR.current_usage();
     for _ in 0..CONNECTIONS {
@@ -39,9 +54,14 @@ async fn an_idle_connection_keeps_no_buffers_however_much_it_has_carried() {
         let Some(Event::Message(incoming)) = event else {
             unreachable!("{event:?}")
         };
+        for _ in 0..ORDERS {
+            transport
+                .send(incoming.connection, &worker, b"order")
+                .unwrap();
+        }
         incoming.reply(vec![0; 60_000]);
-        // Until the answer is written and its buffer given back.
-        let mut answer = vec![0; 60_000 + 21];
+        // Until all is written and its buffers given back.
+        let mut answer = vec![0; ORDERS * order + 60_000 + 21];
         let read = tokio::io::AsyncReadExt::read_exact(&mut peer, &mut answer);
         timeout(Duration::from_secs(20), read)
             .await

@@ -148,7 +148,8 @@ pub struct Connection<W> {
     /// When the frame that has begun must be whole, and how long it may take; before the first frame of one who
     /// connected to us, also without its having begun.
     due: Option<(Instant, Duration)>,
-    proven: bool,
+    /// We made it, or it has brought a message.
+    known: bool,
     peer: Option<RpcAddress>,
     /// How many asks of the peer have no answer yet.
     open: usize,
@@ -167,6 +168,7 @@ impl<W> Connection<W> {
     pub fn inbound(limits: &Limits, now: Instant) -> Self {
         Self {
             decoder: Decoder::new(limits.first_frame.min(limits.frame)),
+            known: false,
             due: Some((now + limits.first_frame_within, limits.first_frame_within)),
             ..Self::outbound(limits)
         }
@@ -179,7 +181,7 @@ impl<W> Connection<W> {
             decoder: Decoder::new(limits.frame),
             limits: limits.clone(),
             due: None,
-            proven: false,
+            known: true,
             peer: None,
             open: 0,
             asked: HashMap::new(),
@@ -197,10 +199,10 @@ impl<W> Connection<W> {
         self.peer.as_ref()
     }
 
-    /// Whether a valid frame has come.
+    /// Whether we made it, or it has brought a message.
     #[must_use]
-    pub fn is_proven(&self) -> bool {
-        self.proven
+    pub fn is_known(&self) -> bool {
+        self.known
     }
 
     /// Answers that nobody waited for: too late, or never asked for.
@@ -226,10 +228,9 @@ impl<W> Connection<W> {
                 break;
             };
             self.take(frame, &mut received)?;
-            self.due = None;
-            if !self.proven {
-                self.proven = true;
-                self.decoder.set_limit(self.limits.frame);
+            // Frames without a message buy no time.
+            if self.known {
+                self.due = None;
             }
         }
         Ok(received)
@@ -277,6 +278,10 @@ impl<W> Connection<W> {
     ) -> Result<Message, PeerError> {
         let (envelope, body) =
             Envelope::read(body).map_err(|error| PeerError::Envelope { length, error })?;
+        if !self.known {
+            self.known = true;
+            self.decoder.set_limit(self.limits.frame);
+        }
         if self.peer.is_none() {
             self.peer.clone_from(&envelope.sender);
         }

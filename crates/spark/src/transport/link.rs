@@ -26,8 +26,6 @@ pub(super) type Waiter = oneshot::Sender<Result<Bytes, AskError>>;
 /// A connection and its socket, which is closed when this is dropped.
 pub(super) struct Link {
     pub(super) id: ConnectionId,
-    /// Whether we made it.
-    dialled: bool,
     remote: SocketAddr,
     stream: TcpStream,
     state: Mutex<State>,
@@ -67,7 +65,6 @@ impl Link {
         let claim = OutClaim::nothing(&shared.output);
         Arc::new(Self {
             id,
-            dialled,
             remote,
             stream,
             state: Mutex::new(State {
@@ -182,11 +179,7 @@ impl Link {
         let state = self.lock();
         let connection = &state.connection;
         let reason = state.closed.clone().unwrap_or(CloseReason::Ended);
-        (
-            reason,
-            connection.peer().cloned(),
-            self.dialled || connection.is_proven(),
-        )
+        (reason, connection.peer().cloned(), connection.is_known())
     }
 
     /// One line for each peer that is closed for an error. Never what it sent.
@@ -206,7 +199,7 @@ impl Link {
 
     async fn read(self: &Arc<Self>, shared: &Shared) -> CloseReason {
         let mut kept = shared.input.nothing();
-        let mut silent = !self.dialled;
+        let mut silent = !self.lock().connection.is_known();
         loop {
             let due = self.lock().connection.frame_due();
             let ready = async {
@@ -232,7 +225,7 @@ impl Link {
                 Ok(taken) => taken,
                 Err(reason) => return reason,
             };
-            if silent && self.lock().connection.is_proven() {
+            if silent && self.lock().connection.is_known() {
                 silent = false;
                 shared.has_spoken(self.id);
             }

@@ -277,6 +277,7 @@ async fn asks_without_end() {
     };
     let mut master = Master::start(limits).await;
     let mut peer = Peer::connect(&master).await;
+    master.serves(&mut peer).await;
     for id in 0..10 {
         peer.ask(id, b"?").await;
     }

@@ -216,6 +216,32 @@ async fn the_last_message_of_a_peer_that_leaves_comes_before_its_end() {
 }
 
 #[tokio::test]
+async fn what_a_peer_sent_is_dealt_with_although_nothing_can_be_sent_to_it_any_more() {
+    let limits = Limits {
+        events: 1,
+        ..Limits::default()
+    };
+    let mut master = Master::start(limits).await;
+    let mut peer = Peer::connect(&master).await;
+    for _ in 0..4 {
+        peer.say(b"message").await;
+    }
+    let connection = master.message().await.connection;
+    peer.stream.set_zero_linger().unwrap();
+    drop(peer);
+    // There is room for one event alone, so the others wait while this can't be written.
+    let to = worker(&RpcAddress::new("127.0.0.1", 1));
+    master.transport.send(connection, &to, b"order").unwrap();
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..3 {
+        assert_eq!(master.message().await.body, &b"message"[..]);
+    }
+    master.closed().await;
+}
+
+#[tokio::test]
 async fn a_port_that_refuses_is_told_from_one_that_does_not_answer() {
     let limits = Limits {
         dial_within: Duration::from_millis(300),

@@ -202,7 +202,7 @@ fn a_field_that_is_missing_is_refused_by_its_name() {
 fn a_text_that_is_referred_to_again_and_again_is_not_copied_without_bound() {
     let mut to = messages("4.0.1");
     let long = to.to.string(&"x".repeat(50_000));
-    let all = build::list(&mut to.to, to.library, &[long; 10_000]).unwrap();
+    let all = build::list(&mut to.to, to.library, &[long; 2_000]).unwrap();
     let bytes = to.captured("4.0.1", "WorkerLatestState", &["driverIds"], all);
     assert!(bytes.len() < 200_000);
     refused(&bytes, "takes more than 67108864 bytes");
@@ -213,7 +213,7 @@ fn lists_that_hold_one_list_again_and_again_are_not_read_without_bound() {
     let mut to = messages("4.0.1");
     let id = to.to.string("driver");
     let gpu = to.to.string("gpu");
-    let addresses = vec![""; 20_000];
+    let addresses = vec![""; 1_000];
     let addresses = build::string_array(&mut to.to, &addresses).unwrap();
     let information = [("name", gpu), ("addresses", addresses)];
     let class = "org.apache.spark.resource.ResourceInformation";
@@ -221,7 +221,7 @@ fn lists_that_hold_one_list_again_and_again_are_not_read_without_bound() {
     let resources = build::map(&mut to.to, to.library, &[(gpu, information)]).unwrap();
     let driver = [("driverId", id), ("resources", resources)];
     let driver = to.message("WorkerDriverStateResponse", &driver);
-    let all = build::list(&mut to.to, to.library, &vec![driver; 50_000]).unwrap();
+    let all = build::list(&mut to.to, to.library, &vec![driver; 2_000]).unwrap();
     let name = "WorkerSchedulerStateResponse-nonempty";
     let bytes = to.captured("4.0.1", name, &["driverResponses"], all);
     refused(&bytes, "takes more than 67108864 bytes");

@@ -1,125 +1,18 @@
 //! The state of one connection, without its socket and without a clock. It is the same whoever made the connection:
 //! both sides may ask, send and answer.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::address::{AddressError, Envelope};
-use super::decoder::{Decoder, FrameError};
+use super::address::Envelope;
+use super::decoder::Decoder;
+use super::error::{AskError, PeerError, SendError};
 use super::frame::Frame;
 use super::limits::Limits;
+use super::queue::Queue;
 use crate::address::RpcAddress;
-
-/// Why a connection is closed for what came, or did not come, from the peer.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PeerError {
-    /// No frames.
-    #[error(transparent)]
-    Frame(#[from] FrameError),
-    /// A frame that holds no message.
-    #[error("the body of a frame of {length} bytes holds no message: {error}")]
-    Envelope {
-        /// Of the frame.
-        length: usize,
-        /// What is wrong with it.
-        error: AddressError,
-    },
-    /// Connected and said nothing.
-    #[error("sent no message within {0:?} of connecting; Spark's processes send one at once")]
-    Silent(Duration),
-    /// A frame did not end.
-    #[error(
-        "of a frame of its {buffered} bytes came within {within:?}, and not the rest; a frame is sent in one go"
-    )]
-    Slow {
-        /// What came of it.
-        buffered: usize,
-        /// The limit.
-        within: Duration,
-    },
-    /// The end came inside a frame.
-    #[error("ended after {buffered} bytes of a frame; a frame is sent whole")]
-    Truncated {
-        /// What came of it.
-        buffered: usize,
-    },
-    /// Does not read.
-    #[error(
-        "took nothing of {queued} bytes that wait for it within {within:?}; a peer reads what it is sent"
-    )]
-    Unread {
-        /// What waits.
-        queued: usize,
-        /// The limit.
-        within: Duration,
-    },
-    /// Does not read fast enough.
-    #[error(
-        "{queued} bytes wait for it, and with {more} more they would be over the limit of {limit}"
-    )]
-    Overrun {
-        /// What waits.
-        queued: usize,
-        /// The message that does not fit.
-        more: usize,
-        /// The limit.
-        limit: usize,
-    },
-}
-
-/// Why a message can't be sent.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SendError {
-    /// There is no such connection any more.
-    #[error("the connection is closed")]
-    Closed,
-    /// The peer does not read; the connection is being closed.
-    #[error(transparent)]
-    Peer(#[from] PeerError),
-    /// All that waits to be written is too much; the connection is being closed.
-    #[error(
-        "{more} bytes more would be over the limit of {limit} for all that waits to be written to peers"
-    )]
-    Crowded {
-        /// The message.
-        more: usize,
-        /// The limit.
-        limit: usize,
-    },
-    /// Too long for a frame.
-    #[error("a frame of {length} bytes; the limit is {limit}")]
-    Long {
-        /// The frame.
-        length: usize,
-        /// The limit.
-        limit: usize,
-    },
-    /// Can't be written.
-    #[error(transparent)]
-    Address(#[from] AddressError),
-    /// The peer answers too little.
-    #[error("{0} asks of this connection wait for their answers already, and no more may")]
-    Asks(usize),
-}
-
-/// Why an ask has no answer.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum AskError {
-    /// It was not sent.
-    #[error(transparent)]
-    Send(#[from] SendError),
-    /// The peer says that it failed.
-    #[error("the peer answers that the request failed: {0}")]
-    Failed(String),
-    /// Too late.
-    #[error("no answer came in time")]
-    TimedOut,
-    /// The connection ended before the answer came.
-    #[error("the connection closed before the answer came")]
-    Closed,
-}
 
 /// A message of the peer.
 pub struct Message {
@@ -156,10 +49,7 @@ pub struct Connection<W> {
     asked: HashMap<i64, (Instant, W)>,
     last_id: i64,
     ignored: u64,
-    queue: VecDeque<Vec<u8>>,
-    /// Bytes of the queue; of its front the first `written` are written.
-    queued: usize,
-    written: usize,
+    queue: Queue,
 }
 
 impl<W> Connection<W> {
@@ -187,9 +77,7 @@ impl<W> Connection<W> {
             asked: HashMap::new(),
             last_id: 0,
             ignored: 0,
-            queue: VecDeque::new(),
-            queued: 0,
-            written: 0,
+            queue: Queue::default(),
         }
     }
 
@@ -366,53 +254,24 @@ impl<W> Connection<W> {
     }
 
     fn queue(&mut self, frame: &Frame) -> Result<(), PeerError> {
-        let (queued, more, limit) = (
-            self.queued,
-            frame.length(),
-            self.limits.queued_per_connection,
-        );
-        if queued > 0 && queued + more > limit {
-            return Err(PeerError::Overrun {
-                queued,
-                more,
-                limit,
-            });
-        }
-        self.queue.push_back(frame.encode());
-        self.queued += more;
-        Ok(())
+        self.queue.push(frame, self.limits.queued_per_connection)
     }
 
     /// What is to be written next; empty if nothing is.
     #[must_use]
     pub fn to_write(&self) -> &[u8] {
-        self.queue
-            .front()
-            .map_or(&[], |frame| &frame[self.written..])
+        self.queue.front()
     }
 
     /// Says that the first `count` bytes of [`Connection::to_write`] are written.
     pub fn wrote(&mut self, count: usize) {
-        self.written += count;
-        if self
-            .queue
-            .front()
-            .is_some_and(|frame| self.written >= frame.len())
-        {
-            let done = self.queue.pop_front().map_or(0, |frame| frame.len());
-            self.queued -= done;
-            self.written = 0;
-            if self.queue.is_empty() {
-                // Most connections are idle most of the time.
-                self.queue = VecDeque::new();
-            }
-        }
+        self.queue.wrote(count);
     }
 
     /// Bytes that wait to be written, those of a frame that is partly written included.
     #[must_use]
     pub fn queued(&self) -> usize {
-        self.queued
+        self.queue.bytes()
     }
 
     /// Bytes kept of a frame that has begun.
@@ -464,8 +323,7 @@ impl<W> Connection<W> {
 
     /// Drops all that waits to be written, and gives back what waits for answers.
     pub fn close(&mut self) -> Vec<W> {
-        self.queue = VecDeque::new();
-        (self.queued, self.written) = (0, 0);
+        self.queue = Queue::default();
         std::mem::take(&mut self.asked)
             .into_values()
             .map(|(_, waiter)| waiter)

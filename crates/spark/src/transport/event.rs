@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::address::EndpointAddress;
 use super::budget::InClaim;
-use super::connection::{PeerError, SendError};
+use super::error::{PeerError, SendError};
 use super::link::Link;
 use crate::address::RpcAddress;
 

@@ -11,7 +11,8 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::budget::{InClaim, OutClaim};
-use super::connection::{AskError, Connection, Message, PeerError, Received, SendError};
+use super::connection::{Connection, Message, Received};
+use super::error::{AskError, PeerError, SendError};
 use super::event::{Ask, CloseReason, ConnectionId, Event, Incoming};
 use super::shared::Shared;
 use super::socket;
@@ -139,7 +140,6 @@ impl Link {
             state.closed = Some(reason);
             // Whoever waits for an answer sees that its sender is gone.
             state.connection.close();
-            state.claim.set(0);
             self.closing.notify_one();
         }
     }

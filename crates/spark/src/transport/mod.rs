@@ -16,11 +16,13 @@ mod budget;
 mod connection;
 mod decoder;
 mod dial;
+mod error;
 mod event;
 mod frame;
 mod limits;
 mod link;
 mod listener;
+mod queue;
 mod shared;
 mod socket;
 
@@ -36,9 +38,10 @@ use tokio::task::AbortHandle;
 
 pub use crate::address::RpcAddress;
 pub use address::{AddressError, EndpointAddress, Envelope};
-pub use connection::{AskError, Connection, Message, PeerError, Received, SendError};
+pub use connection::{Connection, Message, Received};
 pub use decoder::{Decoder, Foreign, FrameError};
 pub use dial::DialError;
+pub use error::{AskError, PeerError, SendError};
 pub use event::{Ask, CloseReason, ConnectionId, Event, Incoming};
 pub use frame::Frame;
 pub use limits::Limits;

@@ -2,26 +2,41 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+/// Who may read a file: all, as far as the directory lets them.
+const PUBLIC: u32 = 0o666;
+
+/// Its owner alone.
+const PRIVATE: u32 = 0o600;
+
 /// Replaces `path` by `bytes` in one step; synced with its directory when it returns.
 pub(crate) fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    replace(path, bytes, true)?;
+    replace(path, bytes, true, PUBLIC)?;
+    sync_dir(parent(path))
+}
+
+/// The same, and nobody else can read it: for what may hold a user's secrets.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, bytes, true, PRIVATE)?;
     sync_dir(parent(path))
 }
 
 /// Replaces `path` by `bytes` in one step, for readers; what is there after a power cut is open.
 pub(crate) fn write_visible(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    replace(path, bytes, false)
+    replace(path, bytes, false, PUBLIC)
 }
 
-fn replace(path: &Path, bytes: &[u8], sync: bool) -> io::Result<()> {
+fn replace(path: &Path, bytes: &[u8], sync: bool, mode: u32) -> io::Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let part = parent(path).join(format!(".{name}.part"));
-    let mut file = File::create(&part)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(mode);
+    let mut file = options.open(&part)?;
     file.write_all(bytes)?;
     if sync {
         file.sync_all()?;
@@ -94,6 +109,8 @@ pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Found<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -107,6 +124,15 @@ mod tests {
             tasks.into_iter().map(|task| task.join().unwrap()).sum()
         });
         assert_eq!(wins, 1);
+    }
+
+    #[test]
+    fn what_may_hold_secrets_is_for_its_owner_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("order.json");
+        write_private(&path, b"1").unwrap();
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
     }
 
     #[test]

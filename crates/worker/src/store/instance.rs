@@ -109,9 +109,10 @@ impl InstanceDir {
     pub fn accept(&self, order: &InstanceOrder) -> io::Result<()> {
         fs::create_dir_all(self.path.join("work"))?;
         if !order.run.payload.is_empty() {
-            files::write_synced(&self.payload_path(), &order.run.payload)?;
+            files::write_private(&self.payload_path(), &order.run.payload)?;
         }
-        files::write_synced(&self.path.join("order.json"), &files::json(order)?)?;
+        // With them come environments, which have secrets in them.
+        files::write_private(&self.path.join("order.json"), &files::json(order)?)?;
         files::sync_dir(self.path.parent().unwrap_or(&self.path))
     }
 

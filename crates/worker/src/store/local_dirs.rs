@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn each_disk_that_is_named_gets_a_directory_of_the_executor_s_own() {
-        let text = "app-20261121110000-0000.e3.00000000-0000-0000-0000-0000000000c1";
+        let text = "app-20261121110000-0000.e3.000000000000000000000000000000c1";
         let id: InstanceId = text.parse().unwrap();
         let dir = InstanceDir::at(Path::new("/i"));
         let of = |disks: &str| within(&dir, &id, disks);

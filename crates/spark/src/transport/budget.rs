@@ -6,23 +6,33 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 /// Bytes that came in and are not yet dealt with. Whoever wants to read waits until there is room.
-#[derive(Clone)]
-pub(super) struct InBudget(Arc<Semaphore>);
+pub(super) struct InBudget {
+    room: Arc<Semaphore>,
+    limit: usize,
+}
 
 impl InBudget {
     pub(super) fn new(bytes: usize) -> Self {
-        Self(Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS))))
+        let limit = bytes.min(Semaphore::MAX_PERMITS);
+        let room = Arc::new(Semaphore::new(limit));
+        Self { room, limit }
     }
 
     /// Waits for room. Nothing ever closes the budget.
     pub(super) async fn claim(&self, bytes: u32) -> InClaim {
-        let permits = Arc::clone(&self.0).acquire_many_owned(bytes).await;
+        let permits = Arc::clone(&self.room).acquire_many_owned(bytes).await;
         InClaim(permits.expect("the semaphore is never closed"))
+    }
+
+    /// Whether three quarters are taken. The last one is for short frames: else a few peers that begin long ones
+    /// and do not end them could keep all others waiting.
+    pub(super) fn is_scarce(&self) -> bool {
+        self.room.available_permits() < self.limit / 4
     }
 
     /// A claim of nothing.
     pub(super) fn nothing(&self) -> InClaim {
-        match Arc::clone(&self.0).try_acquire_many_owned(0) {
+        match Arc::clone(&self.room).try_acquire_many_owned(0) {
             Ok(permits) => InClaim(permits),
             Err(TryAcquireError::NoPermits | TryAcquireError::Closed) => {
                 unreachable!("no permits are always to be had, and the semaphore is never closed")

@@ -27,7 +27,9 @@ pub struct Limits {
     /// Connections that were made to us and brought nothing valid yet. One more, and the oldest of them is closed:
     /// whoever has something to say says it at once.
     pub silent_connections: usize,
-    /// Bytes that came in and are not yet dealt with, of all connections. When they are used up, nothing is read.
+    /// Bytes that came in and are not yet dealt with, of all connections; at least twice the longest frame is taken.
+    /// When three quarters are used up, whoever is in the middle of a frame of over 1 MiB is closed; when all are,
+    /// nothing is read.
     pub buffered_in: usize,
     /// Bytes that wait to be written, of all connections.
     pub queued_out: usize,

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
-use super::budget::{InClaim, OutClaim};
+use super::budget::{InBudget, InClaim, OutClaim};
 use super::connection::{Connection, Message, Received};
 use super::error::{AskError, PeerError, SendError};
 use super::event::{Ask, CloseReason, ConnectionId, Event, Incoming};
@@ -20,6 +20,9 @@ use crate::address::RpcAddress;
 
 /// Read at a time. The buffer lies on the stack: an idle connection has none.
 const CHUNK: usize = 16 << 10;
+
+/// A frame of which more has come is a long one. All that Spark's masters are sent in the normal way is shorter.
+const LONG: usize = 1 << 20;
 
 /// What waits for the answer to an ask of ours.
 pub(super) type Waiter = oneshot::Sender<Result<Bytes, AskError>>;
@@ -213,7 +216,7 @@ impl Link {
             let taken = match ready {
                 Ok(Ok(claim)) => {
                     kept.merge(claim);
-                    self.take(&mut kept)
+                    self.take(&mut kept, &shared.input)
                 }
                 Ok(Err(error)) => Err(CloseReason::Broken(error.to_string())),
                 Err(_elapsed) => match self.lock().connection.overdue(now()) {
@@ -238,7 +241,11 @@ impl Link {
     }
 
     /// Reads once. `kept` is the room for what is kept, and for one chunk; of it remains what is kept now.
-    fn take(self: &Arc<Self>, kept: &mut InClaim) -> Result<Vec<Event>, CloseReason> {
+    fn take(
+        self: &Arc<Self>,
+        kept: &mut InClaim,
+        budget: &InBudget,
+    ) -> Result<Vec<Event>, CloseReason> {
         let mut chunk = [0; CHUNK];
         let read = self.stream.try_read(&mut chunk);
         let mut state = self.lock();
@@ -259,6 +266,13 @@ impl Link {
             return Err(state.closed.clone().unwrap_or(CloseReason::Ended));
         }
         let buffered = state.connection.buffered();
+        if buffered > LONG && budget.is_scarce() {
+            let why = format!(
+                "{buffered} bytes of a frame that has not ended, while there is little room left for \
+                 what other peers send"
+            );
+            return Err(CloseReason::Crowded(why));
+        }
         drop(state);
         self.output.notify_one();
         let mut events = Vec::with_capacity(received.len());

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 use vesta_spark::transport::{CloseReason, DialError, Limits, RpcAddress, SendError};
 
-use crate::peer::{Master, Peer, worker};
+use crate::peer::{Master, Peer, soon, worker};
 
 #[tokio::test]
 async fn those_who_connect_and_say_nothing_make_way_for_those_who_speak() {
@@ -83,6 +84,37 @@ async fn when_what_came_in_is_not_dealt_with_nothing_more_is_read() {
     for _ in 0..20 {
         peer.say(&message).await;
         assert_eq!(master.message().await.body.len(), message.len());
+    }
+}
+
+#[tokio::test]
+async fn peers_that_do_not_end_long_frames_leave_room_for_the_others() {
+    let frame = 8 << 20;
+    let limits = Limits {
+        frame,
+        buffered_in: 0,
+        ..Limits::default()
+    };
+    let mut master = Master::start(limits).await;
+    let mut other = Peer::connect(&master).await;
+    master.serves(&mut other).await;
+    let mut bad = Vec::new();
+    for _ in 0..3 {
+        let mut peer = Peer::connect(&master).await;
+        master.serves(&mut peer).await;
+        let mut begun = (frame as u64).to_be_bytes().to_vec();
+        begun.push(9);
+        begun.extend((frame as i32 - 13).to_be_bytes());
+        begun.resize(frame - 1000, 0);
+        // One that is closed meanwhile can't be written to.
+        let _ = soon("to write", peer.stream.write_all(&begun)).await;
+        bad.push(peer);
+        // There is room for one.
+        if bad.len() > 1 {
+            let (_, _, reason) = master.closed().await;
+            assert!(matches!(reason, CloseReason::Crowded(_)), "{reason}");
+        }
+        master.serves(&mut other).await;
     }
 }
 

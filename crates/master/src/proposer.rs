@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use vesta_consensus::{COMMAND_BYTES_MAX, Node, ProposeError};
-use vesta_core::{Command, Entry, Reply, codec};
+use vesta_core::{Command, Entry, Reply, codec, version};
 use vesta_types::limits::{PROPOSALS_MAX, REPORT_BYTES_MAX};
 
 use crate::machine::Shared;
@@ -32,25 +32,34 @@ pub enum Failure {
 #[derive(Clone)]
 pub struct Proposer {
     node: Node,
+    shared: Arc<Shared>,
     clocks: Clocks,
     clients: Arc<Semaphore>,
 }
 
 impl Proposer {
-    /// A proposer over `node`, whose entries carry the time of these clocks.
-    pub fn new(node: Node, clocks: Clocks) -> Proposer {
+    /// A proposer over `node`, whose entries carry the time of these clocks and are in the rules of this
+    /// state.
+    pub fn new(node: Node, shared: Arc<Shared>, clocks: Clocks) -> Proposer {
         Proposer {
             node,
+            shared,
             clocks,
             clients: Arc::new(Semaphore::new(PROPOSALS_MAX)),
         }
     }
 
-    /// Writes a leader's own command; returns when it is applied here.
+    /// Writes a leader's own command; returns when it is applied here. One that not every master speaks
+    /// yet is refused and not written: a master that does not know it would come to another state.
     ///
     /// # Errors
     /// When this master does not lead, or leadership was lost on the way.
     pub async fn own(&self, command: Command) -> Result<Reply, Failure> {
+        // The version only rises: what may be written now may be applied then.
+        let spoken = version::check_spoken(&command, &self.shared.state());
+        if let Err(refused) = spoken {
+            return Ok(Err(refused));
+        }
         let entry = Entry {
             at: self.clocks.wall(),
             command,

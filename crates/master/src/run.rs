@@ -97,7 +97,7 @@ impl Master {
         let node = Node::start_on(raft, config.node.clone(), machine).await?;
         let (events, inputs) = mpsc::channel(EVENTS);
         let context = Arc::new(Context {
-            proposer: Proposer::new(node.clone(), clocks.clone()),
+            proposer: Proposer::new(node.clone(), shared.clone(), clocks.clone()),
             node,
             net,
             clocks,

@@ -45,7 +45,13 @@ pub fn registered_application(
     }
     let description = ApplicationDescription {
         name: checks::name(request.name)?,
-        launch: checks::launch(launch.program, launch.args, launch.env, launch.artifacts)?,
+        launch: checks::launch(
+            launch.program,
+            launch.args,
+            launch.env,
+            launch.artifacts,
+            None,
+        )?,
         max_cores,
         profiles,
         max_executor_retries: retries(request.max_executor_retries, max_executor_retries)?,

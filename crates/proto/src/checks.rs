@@ -12,6 +12,7 @@ use vesta_types::{AppId, Artifact, DriverId, ExecutorId, Launch, SubmissionKey, 
 use vesta_types::ports::BadPorts;
 
 use crate::error::ConvertError;
+use crate::spark;
 
 /// The key of a write.
 ///
@@ -228,7 +229,20 @@ pub(crate) fn launch(
     args: Vec<String>,
     env: HashMap<String, String>,
     artifacts: Vec<String>,
+    spark: Option<spark::Command>,
 ) -> Result<Launch, ConvertError> {
+    if let Some(spark) = spark {
+        if !(program.is_empty() && args.is_empty() && env.is_empty()) {
+            let wanted =
+                "a Spark command alone: it has a class, arguments and environment of its own";
+            return Err(ConvertError::value("launch", "a program beside it", wanted));
+        }
+        return Ok(Launch {
+            artifacts: artifact_list(artifacts)?,
+            spark: Some(Box::new(spark.try_into()?)),
+            ..Launch::default()
+        });
+    }
     if program.is_empty() || program.len() >= PATH_BYTES_MAX || program.contains('\0') {
         let wanted = format!(
             "a program: a path or a name of 1 to {} bytes without NUL",

@@ -30,7 +30,13 @@ pub fn submitted_driver(
     }
     let description = DriverDescription {
         name: checks::name(request.name)?,
-        launch: checks::launch(launch.program, launch.args, launch.env, launch.artifacts)?,
+        launch: checks::launch(
+            launch.program,
+            launch.args,
+            launch.env,
+            launch.artifacts,
+            launch.spark,
+        )?,
         cores: checks::cores("cores", request.cores)?,
         memory_mib: checks::memory_mib("memory_mib", request.memory_mib)?,
         supervise: request.supervise,
@@ -104,6 +110,7 @@ fn launch(launch: Launch) -> client::Launch {
             .into_iter()
             .map(|Artifact { uri }| uri)
             .collect(),
+        spark: launch.spark.as_deref().map(Into::into),
     }
 }
 

@@ -16,6 +16,10 @@ generated!(
     raft, "vesta.raft.v1"
 );
 generated!(
+    /// What the others say of Spark.
+    spark, "vesta.spark.v1"
+);
+generated!(
     /// Worker to master.
     worker, "vesta.worker.v1"
 );
@@ -33,6 +37,7 @@ pub mod application_convert;
 pub mod checks;
 pub mod client_convert;
 pub mod error;
+pub mod spark_convert;
 pub mod worker_convert;
 
 pub use error::ConvertError;

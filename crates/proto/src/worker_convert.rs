@@ -16,7 +16,7 @@ use vesta_types::{
 
 use crate::checks;
 use crate::error::ConvertError;
-use crate::worker;
+use crate::{spark_convert, worker};
 
 /// One instance that a worker should run: what a master sends and a supervisor carries out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -170,7 +170,7 @@ impl TryFrom<worker::Description> for WorkerDescription {
             // A way that this master does not know yet: the weakest is claimed for it.
             containment: wire.containment.parse().unwrap_or_default(),
             spark: None,
-            spark_homes: Default::default(),
+            spark_homes: spark_convert::homes(wire.spark_homes)?,
         })
     }
 }
@@ -187,6 +187,7 @@ impl From<&WorkerDescription> for worker::Description {
             containment: worker.containment.to_string(),
             memory_mib: worker.capacity.memory_mib,
             named: named_to_wire(&worker.capacity.named),
+            spark_homes: spark_convert::homes_to_wire(&worker.spark_homes),
         }
     }
 }
@@ -270,7 +271,13 @@ impl TryFrom<worker::Launch> for Launch {
     type Error = ConvertError;
 
     fn try_from(launch: worker::Launch) -> Result<Launch, ConvertError> {
-        checks::launch(launch.program, launch.args, launch.env, launch.artifacts)
+        checks::launch(
+            launch.program,
+            launch.args,
+            launch.env,
+            launch.artifacts,
+            launch.spark,
+        )
     }
 }
 
@@ -285,6 +292,7 @@ impl From<&Launch> for worker::Launch {
                 .iter()
                 .map(|artifact| artifact.uri.clone())
                 .collect(),
+            spark: launch.spark.as_deref().map(Into::into),
         }
     }
 }

@@ -29,7 +29,7 @@ impl IdError {
 }
 
 macro_rules! text_id {
-    ($(#[$doc:meta])* $name:ident, $prefix:literal, $wanted:literal) => {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal, $plain:literal, $wanted:literal) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -47,7 +47,7 @@ macro_rules! text_id {
 
             fn from_str(text: &str) -> Result<Self, IdError> {
                 let tail = text.strip_prefix($prefix).unwrap_or_default();
-                let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
+                let plain = |c: char| c.is_ascii_alphanumeric() || $plain.contains(c);
                 let good = !tail.is_empty() && text.len() <= ID_BYTES_MAX && tail.chars().all(plain)
                     && !tail.contains("..");
                 if good { Ok($name(text.to_owned())) } else { Err(IdError::new(text, $wanted)) }
@@ -77,16 +77,17 @@ macro_rules! text_id {
 }
 
 text_id!(
-    /// A worker's id, `worker-yyyyMMddHHmmss-host-port`; it lasts as long as the worker's directory.
-    WorkerId, "worker-", "a worker id such as worker-20261121110000-host-7710"
+    /// A worker's id, `worker-yyyyMMddHHmmss-host-port`; it lasts as long as the worker's directory. One of
+    /// Spark's own has its host in it as it is, an IPv6 address in brackets too.
+    WorkerId, "worker-", "-_.:[]", "a worker id such as worker-20261121110000-host-7710"
 );
 text_id!(
     /// An application's id, `app-yyyyMMddHHmmss-nnnn`.
-    AppId, "app-", "an application id such as app-20261121110000-0000"
+    AppId, "app-", "-_.:", "an application id such as app-20261121110000-0000"
 );
 text_id!(
     /// A driver's id, `driver-yyyyMMddHHmmss-nnnn`; it stays the same over relaunches.
-    DriverId, "driver-", "a driver id such as driver-20261121110000-0000"
+    DriverId, "driver-", "-_.:", "a driver id such as driver-20261121110000-0000"
 );
 
 impl WorkerId {
@@ -176,6 +177,23 @@ mod tests {
             WorkerId::mint(at, "a.b/c", 7710).as_str(),
             "worker-20261121110000-a-b-c-7710"
         );
+    }
+
+    #[test]
+    fn the_ids_that_spark_s_own_workers_give_themselves_are_ids() {
+        for id in [
+            "worker-20261122001010-127.0.0.1-31167",
+            "worker-20261122001010-ip-10-0-0-1.eu-west-1.compute.internal-7078",
+            "worker-20261122001010-[::1]-31167",
+            "worker-20261122001010-[fe80:0:0:0:1:2:3:4]-31167",
+            "worker-20261122001010-node_7-31167",
+        ] {
+            assert_eq!(id.parse::<WorkerId>().unwrap().as_str(), id);
+        }
+        for id in ["worker-1-[../x]-1", "worker-1-a/b-1", "worker-1-a%b-1"] {
+            assert!(id.parse::<WorkerId>().is_err(), "{id}");
+        }
+        assert!("app-[1]".parse::<AppId>().is_err());
     }
 
     #[test]

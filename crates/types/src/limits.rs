@@ -27,6 +27,15 @@ pub const ARGS_MAX: usize = 1_000;
 /// Linux's `execve` takes for one argument (128 KiB), and small enough that a full queue fits memory.
 pub const LAUNCH_BYTES_MAX: usize = 128 * 1024;
 
+/// Longest name of a class of Spark's or a user's, in bytes.
+pub const CLASS_NAME_BYTES_MAX: usize = 1_024;
+
+/// Most homes of Spark that one worker names.
+pub const SPARK_HOMES_MAX: usize = 16;
+
+/// Longest version of a home of Spark, in bytes.
+pub const SPARK_VERSION_BYTES_MAX: usize = 32;
+
 /// Most artifacts of a launch.
 pub const ARTIFACTS_MAX: usize = 64;
 

@@ -97,6 +97,7 @@ fn description(number: u32, boot: Uuid) -> Description {
         memory_mib: 65_536,
         named: Default::default(),
         containment: String::new(),
+        spark_homes: Default::default(),
     }
 }
 

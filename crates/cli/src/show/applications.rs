@@ -86,6 +86,8 @@ pub fn application(app: &Application, width: Option<usize>) -> String {
     known.extend([
         ("cores", format!("{}{limit}", app.cores)),
         ("retries", app.retries.to_string()),
+        ("spark", app.spark.clone()),
+        ("user", app.user.clone()),
         ("ui", app.ui_url.clone()),
         ("submitted", time(app.submitted_ms)),
         ("ended", time(app.ended_ms)),

@@ -79,6 +79,7 @@ pub fn driver(driver: &Driver) -> String {
         ("message", driver.message.clone()),
         ("exit code", exit),
         ("command", driver.command.clone()),
+        ("spark", driver.spark.clone()),
         ("cores", driver.cores.to_string()),
         ("memory", show_memory(driver.memory_mib)),
         ("resources", amounts(&driver.named)),

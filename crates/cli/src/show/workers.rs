@@ -1,6 +1,6 @@
 //! Workers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use vesta_client::proto::Worker;
 use vesta_types::Containment;
@@ -107,6 +107,14 @@ fn worker_notes(worker: &Worker) -> String {
         let used = used.map_or(0, |used| used.addresses.len());
         notes.push(format!("{name} {used}/{}", all.addresses.len()));
     }
+    if !worker.spark.is_empty() {
+        notes.push(format!("a Spark worker: {}", worker.spark));
+    }
+    let homes: BTreeSet<&str> = worker.spark_homes.keys().map(String::as_str).collect();
+    if !homes.is_empty() {
+        let homes: Vec<&str> = homes.into_iter().collect();
+        notes.push(format!("Spark homes: {}", homes.join(" ")));
+    }
     notes.extend(drain(worker));
     if worker.suspect {
         notes.push("its connection is broken".to_owned());
@@ -118,7 +126,8 @@ fn worker_notes(worker: &Worker) -> String {
     for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
         notes.push(format!("{count} {what}"));
     }
-    if worker.containment == Containment::ProcessGroups.as_str() {
+    // What a Spark worker does with its processes is its own.
+    if worker.spark.is_empty() && worker.containment == Containment::ProcessGroups.as_str() {
         notes.push("no cgroups".to_owned());
     }
     if worker.stale_orders_refused > 0 {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use vesta_core::{Answer, ClusterState, Command, Reply, Worker};
+use vesta_core::{Answer, ClusterState, Command, Reply, Worker, version};
 use vesta_proto::worker::{Acknowledged, Confirmed, MasterChanged, to_worker};
 use vesta_types::{
     InstanceId, InstanceReport, InstanceStatus, Work, WorkerDescription, WorkerId, WorkerState,
@@ -346,10 +346,15 @@ impl Leader {
 fn command_for(report: WorkerReport, state: &ClusterState) -> Option<Command> {
     let WorkerReport {
         epoch,
-        description,
+        mut description,
         reports,
         ..
     } = report;
+    // Until every master knows of homes, a worker that has some is as one that has none. It reports
+    // again, and attaches with them then.
+    if state.version < version::SPARK {
+        description.spark_homes.clear();
+    }
     let attached = state.workers.get(&description.id).filter(|worker| {
         worker.state != WorkerState::Dead
             && worker.description == description

@@ -64,7 +64,9 @@ impl<'a> Views<'a> {
         let state = self.state;
         let description = &driver.description;
         let launch = &description.launch;
-        let command: Vec<&str> = std::iter::once(&launch.program)
+        // Nothing of a Spark command but its class: arguments hold tokens too.
+        let program = launch.spark.as_ref().map(|spark| &spark.main_class);
+        let command: Vec<&str> = std::iter::once(program.unwrap_or(&launch.program))
             .chain(&launch.args)
             .map(String::as_str)
             .collect();
@@ -96,6 +98,7 @@ impl<'a> Views<'a> {
             kill_requested: driver.kill_requested,
             ended: driver.state.is_final(),
             command: command.join(" "),
+            spark: text(launch.spark.as_ref().map(|spark| &spark.release)),
             instance_id: text(instance.as_ref()),
             pid: placement
                 .and_then(|placement| placement.pid)
@@ -111,6 +114,7 @@ impl<'a> Views<'a> {
     pub fn application(&self, app: &Application) -> client::Application {
         let state = self.state;
         let description = &app.description;
+        let spark = description.spark.as_ref();
         let default = description.profiles.values().next();
         let executors = app.executors.values().chain(app.ended_executors.values());
         let profiles = description.profiles.iter();
@@ -135,6 +139,8 @@ impl<'a> Views<'a> {
             ended_ms: millis(app.ended),
             ended: app.state.is_final(),
             ui_url: description.ui_url.clone(),
+            spark: text(spark.map(|spark| &spark.peer.release)),
+            user: text(spark.map(|spark| &spark.user)),
             live_executors: count(app.executors.len()),
             ended_executors: app.ended_executors_total,
             profiles: profiles
@@ -195,6 +201,7 @@ pub fn worker(
     glance: Option<&WorkerGlance>,
 ) -> client::Worker {
     let description = &worker.description;
+    let spark = description.spark.as_ref();
     let silent = glance.map(|glance| glance.silent.as_millis());
     client::Worker {
         id: description.id.to_string(),
@@ -216,6 +223,13 @@ pub fn worker(
         stale_orders_refused: glance.map_or(0, |glance| glance.stale_orders),
         addresses: addresses(&description.capacity.named),
         addresses_used: addresses(&worker.booked.named),
+        spark: text(spark.map(|spark| &spark.peer.release)),
+        web_ui: text(spark.map(|spark| &spark.web_ui)),
+        spark_homes: description
+            .spark_homes
+            .iter()
+            .map(|(version, release)| (version.clone(), release.to_string()))
+            .collect(),
         drain: state
             .drains
             .get(&description.id)

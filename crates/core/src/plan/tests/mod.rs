@@ -5,6 +5,7 @@ mod drivers;
 mod executors;
 mod executors_suite;
 mod properties;
+mod spark;
 mod why;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +14,8 @@ use uuid::Uuid;
 use vesta_types::{
     AppId, ApplicationDescription, ApplicationState, Booking, Capacity, ClusterId,
     DriverDescription, DriverId, DriverRun, DriverState, Epoch, ExecutorId, ExecutorSize,
-    ExecutorState, Incarnation, Launch, ProfileRequest, ResourceProfile, SubmissionKey, Timestamp,
+    ExecutorState, Incarnation, Launch, ProfileRequest, ResourceProfile, SparkApplication,
+    SparkCommand, SparkPeer, SparkRelease, SparkWorker, SubmissionKey, Timestamp,
     WorkerDescription, WorkerId, WorkerState,
 };
 
@@ -106,6 +108,57 @@ fn add_worker(state: &mut ClusterState, cores: u32, memory_mib: u64, gpus: &[&st
     };
     state.workers.insert(id.clone(), worker);
     id
+}
+
+/// The worker is one of Spark's own.
+fn become_spark(state: &mut ClusterState, id: &WorkerId, version: &str) {
+    let description = &mut state.workers.get_mut(id).unwrap().description;
+    description.spark = Some(SparkWorker {
+        peer: peer(SparkRelease::of_version(version).unwrap()),
+        web_ui: String::new(),
+    });
+}
+
+/// The worker has homes of these versions, and no other.
+fn give_homes(state: &mut ClusterState, id: &WorkerId, versions: &[&str]) {
+    let home = |version: &&str| {
+        let release = SparkRelease::of_version(version).unwrap();
+        ((*version).to_owned(), release)
+    };
+    let description = &mut state.workers.get_mut(id).unwrap().description;
+    description.spark_homes = versions.iter().map(home).collect();
+}
+
+fn peer(release: SparkRelease) -> SparkPeer {
+    SparkPeer {
+        host: "localhost".to_owned(),
+        port: 7,
+        endpoint: "e".to_owned(),
+        release,
+    }
+}
+
+fn spark_application(release: SparkRelease) -> SparkApplication {
+    SparkApplication {
+        peer: peer(release),
+        user: String::new(),
+    }
+}
+
+fn spark_launch(release: SparkRelease) -> Launch {
+    let command = SparkCommand {
+        release,
+        main_class: "Main".to_owned(),
+        arguments: Vec::new(),
+        environment: BTreeMap::new(),
+        class_path: Vec::new(),
+        library_path: Vec::new(),
+        java_opts: Vec::new(),
+    };
+    Launch {
+        spark: Some(Box::new(command)),
+        ..Launch::default()
+    }
 }
 
 fn driver_id(number: u64) -> DriverId {

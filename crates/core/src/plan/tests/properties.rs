@@ -38,7 +38,15 @@ fn work() -> impl Strategy<Value = Work> {
     prop_oneof![driver, app]
 }
 
-fn accept(state: &mut ClusterState, work: &Work) {
+fn accept(state: &mut ClusterState, work: &Work, mixed: bool) {
+    accept_as(state, work, mixed);
+    let drivers = state.drivers.values().map(|it| it.description.bytes());
+    let apps = state.applications.values();
+    let apps = apps.map(|it| it.description.bytes());
+    state.described_bytes = drivers.chain(apps).sum();
+}
+
+fn accept_as(state: &mut ClusterState, work: &Work, mixed: bool) {
     match work {
         Work::Driver(cores, memory, executor, gpus) => {
             let id = submit(state, *cores, *memory, *executor);
@@ -48,6 +56,9 @@ fn accept(state: &mut ClusterState, work: &Work) {
                 .map(|gpus| ("gpu".to_owned(), gpus))
                 .into_iter()
                 .collect();
+            if mixed {
+                driver.description.launch = mixed_launch(cores + gpus.unwrap_or_default());
+            }
         }
         Work::App {
             max_cores,
@@ -58,19 +69,61 @@ fn accept(state: &mut ClusterState, work: &Work) {
                 request.profile.named = BTreeMap::from([("gpu".to_owned(), *gpus)]);
                 request
             };
-            register(
+            let id = register(
                 state,
                 *max_cores,
                 profiles.iter().map(request).collect(),
                 None,
             );
+            if mixed {
+                mix_application(state, &id, max_cores.unwrap_or(1));
+            }
         }
     }
 }
 
+/// What asks for Spark of one release or another, or for a program.
+fn mixed_launch(choice: u32) -> Launch {
+    let launch = |version| spark_launch(SparkRelease::of_version(version).unwrap());
+    match choice % 4 {
+        0 => launch("4.0.1"),
+        1 => launch("3.5.6"),
+        2 => spark_launch(SparkRelease {
+            reference_uid: None,
+            ..SparkRelease::of_version("4.0.1").unwrap()
+        }),
+        _ => Launch::default(),
+    }
+}
+
+fn mix_application(state: &mut ClusterState, id: &AppId, choice: u32) {
+    let launch = mixed_launch(choice);
+    let release = launch.spark.as_ref().map(|spark| spark.release);
+    let app = state.applications.get_mut(id).unwrap();
+    app.description.spark = release.map(spark_application);
+    app.description.launch = launch;
+}
+
+/// A worker of Spark's own, one of Vesta's with homes, or one without.
+fn mix_worker(state: &mut ClusterState, id: &WorkerId) {
+    let capacity = &state.workers[id].description.capacity;
+    match u64::from(capacity.cores) * 3 + capacity.memory_mib {
+        n if n % 5 == 0 => become_spark(state, id, "4.0.1"),
+        n if n % 5 == 1 => become_spark(state, id, "3.5.6"),
+        n if n % 5 == 2 => give_homes(state, id, &["3.5.6", "4.1.0"]),
+        n if n % 5 == 3 => give_homes(state, id, &["4.0.1"]),
+        _ => {}
+    }
+}
+
+fn busy() -> impl Strategy<Value = (ClusterState, Policy)> {
+    busy_of(false)
+}
+
 prop_compose! {
-    /// A cluster that has planned twice, with work that came in between, and some that waits.
-    fn busy()(
+    /// A cluster that has planned twice, with work that came in between, and some that waits: programs
+    /// alone, or Spark of several releases among them.
+    fn busy_of(mixed: bool)(
         workers in proptest::collection::vec((1..8_u32, 1..12_u64, 0..4_usize, 0..6_u8), 0..6),
         spread_out in any::<bool>(),
         reserve_for_executors in any::<bool>(),
@@ -89,6 +142,9 @@ prop_compose! {
         for (cores, memory, gpus, fate) in workers {
             let gpus: Vec<&str> = ["0", "1", "10"].into_iter().take(gpus).collect();
             let id = add_worker(&mut state, cores, memory, &gpus);
+            if mixed {
+                mix_worker(&mut state, &id);
+            }
             let worker = state.workers.get_mut(&id).unwrap();
             match fate {
                 0 => drain(&mut state, &id),
@@ -102,7 +158,7 @@ prop_compose! {
                 book(&mut state, &plan);
             }
             for work in batch {
-                accept(&mut state, work);
+                accept(&mut state, work, mixed);
             }
         }
         (state, policy)
@@ -204,7 +260,9 @@ proptest! {
 
     /// The planner and `apply` have the same rules.
     #[test]
-    fn apply_refuses_nothing_of_a_plan_made_on_the_same_state((mut state, policy) in busy()) {
+    fn apply_refuses_nothing_of_a_plan_made_on_the_same_state(
+        (mut state, policy) in any::<bool>().prop_flat_map(busy_of),
+    ) {
         let Plan { placements, cursor } = plan(&state, &policy);
         let placed = u32::try_from(placements.len()).unwrap();
         let epoch = state.epoch;
@@ -277,7 +335,9 @@ proptest! {
 
     /// What waits has a reason; and what says that it fits is served by the next plan, alone.
     #[test]
-    fn everything_that_waits_can_say_why((mut state, policy) in busy()) {
+    fn everything_that_waits_can_say_why(
+        (mut state, policy) in any::<bool>().prop_flat_map(busy_of),
+    ) {
         let plan = plan(&state, &policy);
         book(&mut state, &plan);
         let reasons = Reasons::of(&state, &policy);
@@ -347,16 +407,19 @@ fn running(state: &ClusterState) -> Vec<DriverId> {
     running.map(|driver| driver.id.clone()).collect()
 }
 
-fn happens(state: &mut ClusterState, policy: &mut Policy, change: &Change) {
+fn happens(state: &mut ClusterState, policy: &mut Policy, change: &Change, mixed: bool) {
     match change {
-        Change::Accept(work) => accept(state, work),
+        Change::Accept(work) => accept(state, work, mixed),
         Change::Plan => {
             let plan = plan(state, policy);
             book(state, &plan);
         }
         Change::Register(index, target) => {
             if let Some(id) = chosen(running(state), index) {
-                register(state, None, vec![wants(Some(1), 1, *target)], Some(&id));
+                let app = register(state, None, vec![wants(Some(1), 1, *target)], Some(&id));
+                if mixed {
+                    mix_application(state, &app, target.unwrap_or(3));
+                }
             }
         }
         Change::Finish(index) => {
@@ -413,7 +476,10 @@ fn happens(state: &mut ClusterState, policy: &mut Policy, change: &Change) {
         }
         Change::Join(cores, memory, gpus) => {
             let gpus: Vec<&str> = ["0", "1", "10"].into_iter().take(*gpus).collect();
-            add_worker(state, *cores, *memory, &gpus);
+            let id = add_worker(state, *cores, *memory, &gpus);
+            if mixed {
+                mix_worker(state, &id);
+            }
         }
         Change::Leave(index) => {
             let empty = state.workers.values();
@@ -451,12 +517,13 @@ proptest! {
     /// One that has followed everything and one that has just begun plan as the plain form does.
     #[test]
     fn a_planner_that_follows_the_state_plans_as_the_plain_form_does(
-        (mut state, mut policy) in busy(),
+        (mixed, (mut state, mut policy)) in any::<bool>()
+            .prop_flat_map(|mixed| (Just(mixed), busy_of(mixed))),
         changes in proptest::collection::vec((change(), any::<bool>()), 0..60),
     ) {
         let mut planner = Planner::default();
         for (change, look) in changes {
-            happens(&mut state, &mut policy, &change);
+            happens(&mut state, &mut policy, &change, mixed);
             if look {
                 let plain = plan(&state, &policy);
                 prop_assert_eq!(&planner.plan(&state, &policy), &plain);

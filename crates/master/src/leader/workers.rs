@@ -78,6 +78,14 @@ impl WorkerLine {
         self.has.is_some() && self.known_in(state).is_some_and(confirmed)
     }
 
+    /// Whether it has homes of Spark that the state lacks though it may have them now: it attached before
+    /// every master spoke of them.
+    fn lacks_homes(&self, state: &ClusterState) -> bool {
+        let said = self.description.as_ref().map(|it| &it.spark_homes);
+        let known = self.known_in(state).map(|it| &it.description.spark_homes);
+        state.version >= version::SPARK && known.is_some() && known != said
+    }
+
     /// Whether it has said something that no entry has taken up yet.
     pub(super) fn has_unproposed(&self) -> bool {
         self.report.is_some() || self.proposing
@@ -171,7 +179,7 @@ impl Leader {
         line.last_heard = led;
         line.unconfirmed = Some((sequence, mono));
         // One that was declared lost and has kept its stream has not answered since.
-        if !line.has_answered(state) {
+        if !line.has_answered(state) || line.lacks_homes(state) {
             let due = line.asked + self.timing.repeat;
             self.attention.to_ask.insert((due, id.clone()));
         }
@@ -230,7 +238,8 @@ impl Leader {
             let wanted = self.workers.get(&id).is_some_and(|line| {
                 let overdue = led >= line.asked + repeat;
                 let sends = led < line.last_heard + silence;
-                let open = !line.has_answered(state) && !line.has_unproposed();
+                let answered = line.has_answered(state) && !line.lacks_homes(state);
+                let open = !answered && !line.has_unproposed();
                 overdue && sends && (line.ask_again || open)
             });
             if wanted {

@@ -8,6 +8,7 @@ mod orders;
 mod planning;
 mod recovery;
 mod sessions;
+mod spark;
 mod verdicts;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -177,7 +177,7 @@ impl Applying<'_> {
             }
             Command::FromSparkDriver { epoch, app, ask } => {
                 self.check_epoch(*epoch)?;
-                self.from_spark_driver(app, ask)
+                self.spark_driver_asks(app, ask)
             }
             Command::Client { key, request } => self.client(*key, request),
         }

@@ -12,7 +12,7 @@ use crate::command::SparkAsk;
 use crate::reply::{Answer, RejectCode, Rejection, Reply};
 
 impl Applying<'_> {
-    pub(super) fn from_spark_driver(&mut self, id: &AppId, ask: &SparkAsk) -> Reply {
+    pub(super) fn spark_driver_asks(&mut self, id: &AppId, ask: &SparkAsk) -> Reply {
         match ask {
             SparkAsk::SetTargets { wanted } => self.set_targets(id, wanted),
             SparkAsk::KillExecutors { executors } => self.kill_executors(id, executors),

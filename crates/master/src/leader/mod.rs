@@ -97,6 +97,10 @@ pub struct WorkerReport {
 
 /// What is to be done.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a few of them live at once, and none for long"
+)]
 pub enum Output {
     /// Write this to the log; answer with [`Input::Proposed`].
     Propose(Ticket, Command),

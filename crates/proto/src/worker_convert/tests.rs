@@ -1,5 +1,6 @@
 use super::*;
-use vesta_types::{Artifact, ClusterId, DriverId};
+use vesta_types::limits::{SPARK_HOMES_MAX, SPARK_VERSION_BYTES_MAX};
+use vesta_types::{Artifact, ClusterId, DriverId, SparkCommand, SparkRelease};
 
 fn instance() -> InstanceId {
     let cluster: ClusterId = "67e55044-10b1-426f-9247-bb680e5fe0c8".parse().unwrap();
@@ -29,7 +30,63 @@ fn worker() -> WorkerDescription {
             named: gpus(),
         },
         spark: None,
-        spark_homes: Default::default(),
+        spark_homes: BTreeMap::from([("4.0.1".to_owned(), release())]),
+    }
+}
+
+fn release() -> SparkRelease {
+    SparkRelease::of_version("4.0.1").unwrap()
+}
+
+/// A launch of Spark's, which has no program beside it.
+fn spark_launch() -> Launch {
+    let command = SparkCommand {
+        release: release(),
+        main_class: "org.example.Main".into(),
+        arguments: vec!["{{WORKER_URL}}".into()],
+        environment: BTreeMap::from([("A".into(), "b".into())]),
+        class_path: vec!["/a.jar".into()],
+        library_path: vec!["/lib".into()],
+        java_opts: vec!["-Xss1m".into()],
+    };
+    Launch {
+        spark: Some(Box::new(command)),
+        artifacts: order().launch.artifacts,
+        ..Launch::default()
+    }
+}
+
+#[test]
+fn an_order_of_spark_s_survives_the_wire_and_names_no_program_beside_it() {
+    let order = RunOrder {
+        launch: spark_launch(),
+        ..order()
+    };
+    let wire = worker::Run::from(&order);
+    assert_eq!(RunOrder::try_from(wire.clone()), Ok(order));
+    let mut both = wire;
+    both.launch.as_mut().unwrap().program = "/bin/true".into();
+    assert_eq!(RunOrder::try_from(both).unwrap_err().field, "launch");
+}
+
+#[test]
+fn homes_that_no_worker_could_have_are_refused() {
+    let spoilt = |versions: Vec<String>| {
+        let homes = versions.into_iter().map(|it| (it, release().into()));
+        let wire = worker::Description {
+            spark_homes: homes.collect(),
+            ..worker::Description::from(&worker())
+        };
+        WorkerDescription::try_from(wire).unwrap_err().field
+    };
+    let many = (0..=SPARK_HOMES_MAX).map(|n| format!("4.0.{n}"));
+    for versions in [
+        many.collect(),
+        vec![String::new()],
+        vec!["../4".to_owned()],
+        vec!["4".repeat(SPARK_VERSION_BYTES_MAX + 1)],
+    ] {
+        assert_eq!(spoilt(versions), "spark_homes");
     }
 }
 

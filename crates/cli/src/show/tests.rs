@@ -240,3 +240,25 @@ fn a_drained_worker_shows_what_is_left_and_until_when() {
     }
     assert_eq!(drain_of(&Worker::default()), None);
 }
+
+#[test]
+fn a_worker_says_what_of_spark_it_runs() {
+    let of_spark = Worker {
+        id: "worker-20261121110000-127.0.0.1-7078".into(),
+        spark: "Spark 4.0 (Scala 2.13)".into(),
+        containment: "process-groups".into(),
+        ..Worker::default()
+    };
+    let homes = ["4.0.1", "3.5.6"].map(|version| (version.to_owned(), String::new()));
+    let of_vesta = Worker {
+        spark_homes: homes.into(),
+        ..Worker::default()
+    };
+    let shown = workers(&[of_spark, of_vesta], None);
+    assert!(
+        shown.contains("a Spark worker: Spark 4.0 (Scala 2.13)"),
+        "{shown}"
+    );
+    assert!(shown.contains("Spark homes: 3.5.6 4.0.1"), "{shown}");
+    assert!(!shown.contains("no cgroups"), "{shown}");
+}

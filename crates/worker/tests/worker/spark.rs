@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use vesta_proto::worker_convert::RunOrder;
 use vesta_types::{
     Artifact, InstanceId, InstanceReport, InstanceStatus, Launch, SparkCommand, SparkRelease,
+    WorkerDescription,
 };
 use vesta_worker::Config;
 use vesta_worker::spark::{HomeSetting, SparkHome, find};
@@ -293,4 +294,38 @@ async fn a_worker_that_is_told_of_a_spark_that_it_can_t_run_does_not_start() {
         error.contains("spark home") && error.contains("jars"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn a_worker_tells_which_sparks_it_runs_and_runs_what_is_ordered_from_them() {
+    let homes = Homes::new();
+    let (dir, master) = (Dir::new(), FakeMaster::start().await);
+    master.lead(1).await;
+    let setting = |version: &str| HomeSetting {
+        path: homes.path(version).to_owned(),
+        java_home: Some(homes.dir.path().join("jdk")),
+    };
+    let _agent = Agent::start_with(Config {
+        spark_homes: ["3.5.6", "4.0.1"].map(setting).into(),
+        ..config(dir.path(), &[master.address.to_string()])
+    });
+    let hello = |heard: &crate::master::Heard| heard.hellos.first().cloned();
+    let hello = master.wait_for("it comes", hello).await;
+    let described = WorkerDescription::try_from(hello.description.unwrap()).unwrap();
+    let release = |version| SparkRelease::of_version(version).unwrap();
+    let expected = ["3.5.6", "4.0.1"].map(|it| (it.to_owned(), release(it)));
+    assert_eq!(described.spark_homes, expected.into());
+
+    let id = executor(5);
+    let order = homes.order(id.clone(), "3.5.0").run;
+    master.order(1, 10, &[order], &[]).await;
+    let ended = |report: &InstanceReport| report.status.is_final();
+    let report = master.wait_for_report("its end", &id, ended).await;
+    assert!(
+        matches!(&report.status, InstanceStatus::Ended { exit, .. } if exit.code == Some(50)),
+        "{report:?}"
+    );
+    let environment = lines(&dir.work(&id, "environment"));
+    let home = format!("SPARK_HOME={}", homes.path("3.5.6").display());
+    assert!(environment.contains(&home), "{environment:#?}");
 }

@@ -137,7 +137,7 @@ impl Agent {
             let chunk = tokio::task::spawn_blocking(move || logs::read(found, &request, &worker));
             if let Ok(chunk) = chunk.await {
                 let message = from_worker::Message::LogChunk(chunk);
-                let _ = sender.send(Event::ForMaster(from, message)).await;
+                let _ = sender.send(Event::ForMaster(from, Box::new(message))).await;
             }
         });
     }

@@ -39,7 +39,7 @@ pub(super) enum Event {
     Closed(Source),
     Said(Source, to_worker::Message),
     Observed(InstanceReport),
-    ForMaster(Source, from_worker::Message),
+    ForMaster(Source, Box<from_worker::Message>),
     Cleaned(Vec<InstanceId>),
 }
 
@@ -173,7 +173,7 @@ impl Agent {
             Event::Closed(from) => self.closed(from).await,
             Event::Said(from, message) => self.said(from, message).await,
             Event::Observed(report) => self.observed(report).await,
-            Event::ForMaster(to, message) => self.send(&to, message),
+            Event::ForMaster(to, message) => self.send(&to, *message),
             Event::Cleaned(instances) => {
                 self.cleaning = false;
                 self.step(Input::Cleaned(instances)).await;

@@ -6,6 +6,7 @@ use vesta_core::Policy;
 use vesta_types::{Lease, OnDisconnect};
 
 use crate::leader::Timing;
+use crate::spark::SparkDoor;
 
 /// A master's configuration, checked by whoever read it.
 #[derive(Clone, Debug)]
@@ -16,6 +17,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where metrics and readiness are asked; nowhere if it is not given.
     pub metrics_listen: Option<SocketAddr>,
+    /// Where Spark's own processes reach it; nowhere if it is not given.
+    pub spark: Option<SparkDoor>,
     /// How long what is silent is waited for.
     pub timing: Timing,
     /// How the leader plans.

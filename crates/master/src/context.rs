@@ -8,7 +8,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tonic::codegen::http::HeaderValue;
 use vesta_consensus::{Node, Role};
 use vesta_net::Net;
-use vesta_types::{ClusterId, RecoveryState, WorkerId};
+use vesta_types::{ClusterId, DriverDescription, OnDisconnect, RecoveryState, WorkerId};
 
 use crate::config::Config;
 use crate::leader::{Input, WorkerGlance};
@@ -114,6 +114,18 @@ impl Context {
             .lock()
             .expect("nothing panics while it holds this lock")
             .clone()
+    }
+
+    /// A driver as it is accepted: what it does not say is the cluster's default, and is kept with it, so that what it
+    /// was accepted under holds for as long as it lives.
+    #[must_use]
+    pub fn accepted(&self, mut description: DriverDescription) -> DriverDescription {
+        let on_disconnect = description
+            .on_disconnect
+            .unwrap_or(self.config.on_disconnect);
+        description.on_disconnect = Some(on_disconnect);
+        description.lease = (on_disconnect == OnDisconnect::Stop).then_some(self.config.lease);
+        description
     }
 
     /// Whether what a worker was ordered lapses there before it is declared lost, its clock being up to

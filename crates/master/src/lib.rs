@@ -19,6 +19,7 @@ pub mod reads;
 mod run;
 pub mod services;
 pub mod sessions;
+pub mod spark;
 pub mod standing;
 pub mod time;
 mod upkeep;

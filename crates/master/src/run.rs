@@ -28,6 +28,7 @@ use crate::proposer::Proposer;
 use crate::reads::Currency;
 use crate::services;
 use crate::sessions::Sessions;
+use crate::spark;
 use crate::upkeep;
 
 /// Inputs that wait for the leadership's loop.
@@ -93,6 +94,10 @@ impl Master {
             Some(address) => Some(listen(address).await?),
             None => None,
         };
+        let spark = match &config.spark {
+            Some(door) => Some(spark::open(door).await?),
+            None => None,
+        };
         let machine = Machine(Arc::clone(&shared));
         let node = Node::start_on(raft, config.node.clone(), machine).await?;
         let (events, inputs) = mpsc::channel(EVENTS);
@@ -122,6 +127,9 @@ impl Master {
         if let Some(listener) = observers {
             let page = Arc::new(Page(Arc::clone(&context)));
             tasks.push(tokio::spawn(vesta_observe::serve(listener, page)));
+        }
+        if let Some(door) = spark {
+            tasks.push(tokio::spawn(door.serve(Arc::clone(&context))));
         }
         Ok(Master {
             context,

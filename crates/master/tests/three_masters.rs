@@ -94,6 +94,7 @@ impl Masters {
             },
             listen: address(&own.client_addr),
             metrics_listen: None,
+            spark: None,
             timing: Timing {
                 worker_timeout: Duration::from_secs(60),
                 recovery_timeout: Duration::from_secs(60),

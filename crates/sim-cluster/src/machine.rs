@@ -197,6 +197,7 @@ impl Machine {
             },
             listen: any(CLIENTS),
             metrics_listen: None,
+            spark: None,
             timing: Timing {
                 worker_timeout: Duration::from_secs(5),
                 recovery_timeout: Duration::from_secs(5),

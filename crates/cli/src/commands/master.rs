@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use vesta_master::leader::Timing;
+use vesta_master::spark::SparkDoor;
 
 use vesta_types::Lease;
 
@@ -77,6 +78,14 @@ fn launched(config: MasterConfig) -> vesta_master::Config {
         },
         listen: config.listen,
         metrics_listen: config.metrics_listen,
+        spark: config.spark.map(|(listen, advertise)| SparkDoor {
+            listen,
+            advertise,
+            web_ui: config
+                .metrics_listen
+                .map(|address| format!("http://{address}"))
+                .unwrap_or_default(),
+        }),
         timing: Timing {
             worker_timeout: config.worker_timeout,
             recovery_timeout: config.recovery_timeout,

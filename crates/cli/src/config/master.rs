@@ -45,6 +45,14 @@ pub struct Settings {
     /// Where metrics (/metrics) and readiness (/ready, /live) are asked. [default: nowhere]
     #[arg(long, value_name = "IP:PORT", env = "VESTA_MASTER_METRICS_LISTEN")]
     pub metrics_listen: Option<SocketAddr>,
+    /// Where Spark's own workers, drivers and spark-submit reach it, as spark://HOST:PORT; 7077 is
+    /// Spark's port. [default: nowhere]
+    #[arg(long, value_name = "IP:PORT", env = "VESTA_MASTER_SPARK_LISTEN")]
+    pub spark_listen: Option<SocketAddr>,
+    /// The address that it tells Spark's processes, which is to be the one in their spark:// URL.
+    /// [default: as spark_listen]
+    #[arg(long, value_name = "HOST:PORT", env = "VESTA_MASTER_SPARK_ADVERTISE")]
+    pub spark_advertise: Option<String>,
     /// The address that it tells clients and workers. [default: as in peers, else listen]
     #[arg(long, value_name = "HOST:PORT", env = "VESTA_MASTER_ADVERTISE")]
     pub advertise: Option<String>,
@@ -204,6 +212,8 @@ pub struct MasterConfig {
     pub listen: SocketAddr,
     pub raft_listen: SocketAddr,
     pub metrics_listen: Option<SocketAddr>,
+    /// Where it listens for Spark's processes, and what they are told: host and port.
+    pub spark: Option<(SocketAddr, (String, u16))>,
     /// This master among `peers`: what it advertises.
     pub own: Peer,
     pub peers: Vec<Peer>,
@@ -241,6 +251,8 @@ impl Settings {
             listen: self.listen.or(below.listen),
             raft_listen: self.raft_listen.or(below.raft_listen),
             metrics_listen: self.metrics_listen.or(below.metrics_listen),
+            spark_listen: self.spark_listen.or(below.spark_listen),
+            spark_advertise: self.spark_advertise.or(below.spark_advertise),
             advertise: self.advertise.or(below.advertise),
             raft_advertise: self.raft_advertise.or(below.raft_advertise),
             peers: self.peers.or(below.peers),
@@ -299,6 +311,10 @@ impl Settings {
             .metrics_listen
             .map(|address| listener("metrics_listen", address, insecure))
             .transpose()?;
+        let spark = self
+            .spark_listen
+            .map(|address| spark(address, self.spark_advertise.as_deref(), insecure))
+            .transpose()?;
         let (own, peers) = members(node_id, &self, listen, raft_listen)?;
         let mut warnings = Vec::new();
         if peers.len().is_multiple_of(2) {
@@ -316,6 +332,7 @@ impl Settings {
             listen,
             raft_listen,
             metrics_listen,
+            spark,
             own,
             peers,
             form: self.form.unwrap_or(false),
@@ -390,6 +407,25 @@ fn listener(
     checks::port(key, address)?;
     checks::loopback(key, address, insecure)?;
     Ok(address)
+}
+
+/// Where Spark's processes reach this master, and what they are told: the same, unless that is everywhere.
+fn spark(
+    listen: SocketAddr,
+    advertise: Option<&str>,
+    insecure: bool,
+) -> Result<(SocketAddr, (String, u16)), ConfigError> {
+    let listen = listener("spark_listen", listen, insecure)?;
+    let told = match advertise {
+        Some(text) => checks::address("spark_advertise", text)?,
+        None => or_listen("spark_advertise", None, listen)?,
+    };
+    // It was just found to be host:port.
+    let (host, port) = told.rsplit_once(':').unwrap_or((&told, ""));
+    Ok((
+        listen,
+        (host.to_owned(), port.parse().unwrap_or(listen.port())),
+    ))
 }
 
 /// Refuses one address for both conversations.

@@ -21,7 +21,6 @@ use vesta_proto::client::{
 };
 use vesta_proto::{checks, client_convert};
 use vesta_types::DriverId;
-use vesta_types::OnDisconnect;
 use vesta_types::limits::{LIST_MAX, MESSAGE_BYTES_MAX, TEXT_BYTES_MAX};
 
 use super::forward::{Route, forwarded, here_or_leader};
@@ -46,13 +45,9 @@ impl ClientService {
         &self,
         request: SubmitDriverRequest,
     ) -> Result<Response<SubmitDriverReply>, Status> {
-        let (key, mut description) =
+        let (key, description) =
             client_convert::submitted_driver(request).map_err(|error| status::invalid(&error))?;
-        // Kept with the driver: what it was accepted under holds for as long as it lives.
-        let config = &self.0.config;
-        let on_disconnect = description.on_disconnect.unwrap_or(config.on_disconnect);
-        description.on_disconnect = Some(on_disconnect);
-        description.lease = (on_disconnect == OnDisconnect::Stop).then_some(config.lease);
+        let description = self.0.accepted(description);
         let mut asked = description.clone();
         asked.launch.add_ports(&mut asked.named);
         let warning = plan::never_fits_driver(&self.0.shared.state(), &asked);

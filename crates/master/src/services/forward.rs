@@ -225,6 +225,7 @@ mod tests {
             },
             listen: any,
             metrics_listen: None,
+            spark: None,
             timing: Timing {
                 worker_timeout: second * 60,
                 recovery_timeout: second * 60,

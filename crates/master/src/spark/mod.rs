@@ -1,0 +1,71 @@
+//! The door for Spark: its own workers, drivers and `spark-submit`, unmodified, in Spark's own protocol.
+//!
+//! To the leadership a worker of Spark's own is a worker like any other, and so is an application: what they say in
+//! single messages is gathered to the complete sets of Vesta's sessions, and what the leader orders is taken
+//! apart into single messages. Without IO: [`worker`], [`application`], [`convert`]. With it: [`desk`].
+//!
+//! Only the leader serves them; a standby says that it is one, as Spark's do. Spark's drivers never register again
+//! by themselves and Spark's workers check nobody on some orders, so
+//! - a new leader, and one that leads on after a suspension, dials every worker and driver that the state knows
+//!   (`MasterChanged`), and
+//! - a leader that does not lead now closes every connection at once and writes nothing more.
+
+mod application;
+mod convert;
+mod desk;
+mod worker;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use vesta_spark::message::RpcAddress;
+use vesta_spark::transport::{Event, Limits, Transport};
+
+use crate::context::Context;
+use crate::run::RunError;
+
+/// Where Spark's processes reach this master.
+#[derive(Clone, Debug)]
+pub struct SparkDoor {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// The host and port that peers are told; they compare it with the one that they dialled.
+    pub advertise: (String, u16),
+    /// The address of web pages that Spark's logs name; empty if there are none.
+    pub web_ui: String,
+}
+
+/// The door, open: its port is bound.
+pub(crate) struct OpenDoor {
+    transport: Transport,
+    events: mpsc::Receiver<Event>,
+    web_ui: String,
+}
+
+/// Binds the port of the door.
+///
+/// # Errors
+/// When it can't be bound.
+pub(crate) async fn open(door: &SparkDoor) -> Result<OpenDoor, RunError> {
+    let address = door.listen;
+    let (host, port) = door.advertise.clone();
+    let advertised = RpcAddress::new(host, port);
+    let bound = Transport::bind(address, advertised, Limits::default()).await;
+    let (transport, events) = bound.map_err(|source| RunError::Listen { address, source })?;
+    Ok(OpenDoor {
+        transport,
+        events,
+        web_ui: door.web_ui.clone(),
+    })
+}
+
+impl OpenDoor {
+    /// Serves until the process ends.
+    pub(crate) async fn serve(self, context: Arc<Context>) {
+        desk::run(context, self.transport, self.events, self.web_ui).await;
+    }
+}

@@ -1,0 +1,4 @@
+//! What workers and applications of Spark's are to the leader, without a network.
+
+mod application;
+mod worker;

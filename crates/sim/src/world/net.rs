@@ -66,6 +66,10 @@ impl Net {
 }
 
 /// Said by a client of a stream.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most are reports, and each lies in an event of its own"
+)]
 #[derive(Debug)]
 pub enum Up {
     /// The first message.

@@ -86,6 +86,16 @@ fn the_journal_knows_no_domain_and_the_engines_are_named_once() {
 }
 
 #[test]
+fn java_serialization_knows_nothing_of_ours_and_sparks_protocol_nothing_of_the_masters() {
+    let all = dependencies();
+    assert_eq!(reached("vesta-javaser", &all), set(&[]));
+    assert_eq!(
+        reached("vesta-spark", &all),
+        set(&["vesta-javaser", "vesta-types"])
+    );
+}
+
+#[test]
 fn workers_and_clients_know_neither_the_state_nor_the_log() {
     let all = dependencies();
     let client = set(&["vesta-net", "vesta-proto", "vesta-types"]);

@@ -21,6 +21,7 @@ mod proxy;
 mod restore;
 mod scheduling;
 mod seven_scenarios;
+mod spark;
 mod submission;
 mod support;
 mod timeouts;

@@ -27,6 +27,7 @@ const SPARE: usize = 16;
 const CLIENTS_PORT: u16 = 7700;
 const RAFT_PORT: u16 = 7701;
 const METRICS_PORT: u16 = 7709;
+const SPARK_PORT: u16 = 7077;
 const WORKER_PORT: u16 = 7710;
 
 /// A cluster of real processes on loopback. Dropping it kills them, and all that its workers launched.
@@ -100,6 +101,9 @@ impl Cluster {
             let mut node = self.node(Role::Master, number, listen);
             if self.options.metrics {
                 node.show_metrics_at(self.address(&place, METRICS_PORT)?);
+            }
+            if self.options.spark {
+                node.open_to_spark_at(self.address(&place, SPARK_PORT)?);
             }
             self.masters.push(node);
         }
@@ -216,6 +220,9 @@ impl Cluster {
         }
         if let Some(metrics) = node.metrics() {
             set("metrics_listen", metrics.to_string().into());
+        }
+        if let Some(spark) = node.spark() {
+            set("spark_listen", spark.to_string().into());
         }
         set("insecure", (!node.place().host.is_loopback()).into());
         set("heartbeat_ms", millis(options.heartbeat));

@@ -50,6 +50,7 @@ pub struct Node {
     address: SocketAddr,
     place: Place,
     metrics: Option<SocketAddr>,
+    spark: Option<SocketAddr>,
     id: u64,
     program: Program,
     cluster_dir: PathBuf,
@@ -75,6 +76,7 @@ impl Node {
             address,
             place,
             metrics: None,
+            spark: None,
             id: number as u64,
             program,
             cluster_dir,
@@ -135,6 +137,16 @@ impl Node {
     /// Where it will show its metrics.
     pub(crate) fn show_metrics_at(&mut self, address: SocketAddr) {
         self.metrics = Some(address);
+    }
+
+    /// Where its door for Spark is, if it has one.
+    pub fn spark(&self) -> Option<SocketAddr> {
+        self.spark
+    }
+
+    /// Where its door for Spark will be.
+    pub(crate) fn open_to_spark_at(&mut self, address: SocketAddr) {
+        self.spark = Some(address);
     }
 
     /// Its data directory.

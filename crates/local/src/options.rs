@@ -86,6 +86,8 @@ pub struct Options {
     pub places: BTreeMap<String, Place>,
     /// Whether each master shows its metrics at an address of its own.
     pub metrics: bool,
+    /// Whether each master has a door for Spark at an address of its own.
+    pub spark: bool,
     /// Further settings of each master's configuration file; they win.
     pub master_settings: toml::Table,
     /// Further settings of each worker's configuration file; they win.
@@ -109,6 +111,7 @@ impl Options {
             env: BTreeMap::new(),
             places: BTreeMap::new(),
             metrics: false,
+            spark: false,
             master_settings: toml::Table::new(),
             worker_settings: toml::Table::new(),
         }

@@ -1,0 +1,1 @@
+"""Unmodified Apache Spark against a cluster of Vesta masters: what `scripts/spark-interop` runs."""

@@ -1,0 +1,37 @@
+"""What is demanded, one function each; the first line of its text is the demand."""
+
+from dataclasses import dataclass
+from typing import Callable
+
+
+@dataclass
+class Case:
+    """A case, by its function."""
+
+    name: str
+    demand: str
+    run: Callable
+    in_ci: bool
+
+
+class Skipped(Exception):
+    """Why a case can't be run here. It is no pass."""
+
+
+CASES = {}
+
+
+def case(in_ci=False):
+    """Makes a function a case, named as the function."""
+
+    def register(function):
+        name = function.__name__.replace("_", "-")
+        demand = function.__doc__.strip().splitlines()[0]
+        CASES[name] = Case(name, demand, function, in_ci)
+        return function
+
+    return register
+
+
+# Each registers its cases, in the order in which they are run.
+from . import failover, cluster_mode, allocation, examples, door  # noqa: E402,F401

@@ -1,0 +1,105 @@
+"""Where Spark and Java come from."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+JAVA_PACKAGE = "openjdk-17-jre-headless"
+
+
+class Missing(Exception):
+    """Something that this program needs and can't get by itself."""
+
+
+class Spark:
+    """An installed Spark: the `pyspark` package in an environment of its own."""
+
+    def __init__(self, version, venv, java_home):
+        self.version = version
+        self.python = venv / "bin" / "python"
+        homes = sorted(venv.glob("lib/python3*/site-packages/pyspark"))
+        if not homes:
+            raise Missing(f"{venv} has no pyspark; remove it to have it installed again")
+        self.home = homes[0]
+        self.java_home = java_home
+
+    def program(self, name):
+        return self.home / "bin" / name
+
+    def jar(self, name):
+        """The jar of Spark's own with that name, as `spark-core`."""
+        found = sorted((self.home / "jars").glob(f"{name}_*.jar"))
+        if not found:
+            raise Missing(f"{self.home}/jars has no {name}")
+        return found[0]
+
+    def example(self, path):
+        return self.home / "examples/src/main/python" / path
+
+    def environment(self):
+        """The environment in which Spark's programs run: this one's, without settings for another Spark."""
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("SPARK_", "PYSPARK_", "VESTA_"))}
+        return kept | {
+            "SPARK_HOME": str(self.home),
+            "JAVA_HOME": str(self.java_home),
+            "PYSPARK_PYTHON": str(self.python),
+            "PYSPARK_DRIVER_PYTHON": str(self.python),
+            "SPARK_LOCAL_IP": "127.0.0.1",
+        }
+
+
+def install(version, cache, say):
+    """Spark `version` from the cache, installed first if it is not there."""
+    java_home = find_java(say)
+    venv = cache / version
+    done = venv / "bin" / "spark-submit"
+    if not done.exists():
+        say(f"installing pyspark {version} into {venv}")
+        run([sys.executable, "-m", "venv", venv])
+        # numpy: Spark's examples als.py and kmeans.py want it.
+        run([venv / "bin" / "pip", "install", "--quiet", f"pyspark=={version}", "numpy"])
+    return Spark(version, venv, java_home)
+
+
+def run(command):
+    command = [str(part) for part in command]
+    ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if ended.returncode != 0:
+        raise Missing(f"{' '.join(command)} failed:\n{ended.stdout[-2000:]}")
+
+
+def find_java(say):
+    """The home of a Java 17 or later."""
+    found = java_home_of_this_shell()
+    if found:
+        return found
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        say(f"installing {JAVA_PACKAGE}")
+        run(["apt-get", "update"])
+        run(["apt-get", "install", "--yes", "--no-install-recommends", JAVA_PACKAGE])
+        found = java_home_of_this_shell()
+        if found:
+            return found
+    raise Missing(f"no Java 17 or later in JAVA_HOME or PATH; on Debian it is the package {JAVA_PACKAGE}")
+
+
+def java_home_of_this_shell():
+    candidates = []
+    if os.environ.get("JAVA_HOME"):
+        candidates.append(Path(os.environ["JAVA_HOME"]) / "bin" / "java")
+    if shutil.which("java"):
+        candidates.append(Path(shutil.which("java")))
+    for java in candidates:
+        if java.exists() and java_version(java) >= 17:
+            return java.resolve().parent.parent
+    return None
+
+
+def java_version(java):
+    """The major version of a java program; 0 if it does not say."""
+    ended = subprocess.run([str(java), "-version"], capture_output=True, text=True, check=False)
+    said = re.search(r'version "(\d+)', ended.stderr)
+    return int(said.group(1)) if said else 0

@@ -117,7 +117,7 @@ class Cluster:
             [self.spark.program("spark-class"), "org.apache.spark.deploy.worker.Worker", "--host", "127.0.0.1"]
             + ["--port", port, "--webui-port", web, "-c", CORES, "-m", MEMORY, "-d", self.directory / name, self.url()],
             self.directory / f"{name}.log",
-            environment=self.spark.environment() | {"SPARK_WORKER_OPTS": options, "SPARK_DAEMON_MEMORY": "256m"},
+            environment=self.spark.daemon_environment() | {"SPARK_WORKER_OPTS": options},
         )
 
     def start_vesta_worker(self, name, _properties):

@@ -9,6 +9,9 @@ from pathlib import Path
 
 JAVA_PACKAGE = "openjdk-17-jre-headless"
 
+# So that a dozen of them are quick to start on a small machine.
+SMALL_JVM = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+
 
 class Missing(Exception):
     """Something that this program needs and can't get by itself."""
@@ -39,6 +42,10 @@ class Spark:
     def example(self, path):
         return self.home / "examples/src/main/python" / path
 
+    def daemon_environment(self):
+        """The same for Spark's own daemons."""
+        return self.environment() | {"SPARK_DAEMON_MEMORY": "256m", "SPARK_DAEMON_JAVA_OPTS": SMALL_JVM}
+
     def environment(self):
         """The environment in which Spark's programs run: this one's, without settings for another Spark."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("SPARK_", "PYSPARK_", "VESTA_"))}
@@ -48,6 +55,7 @@ class Spark:
             "PYSPARK_PYTHON": str(self.python),
             "PYSPARK_DRIVER_PYTHON": str(self.python),
             "SPARK_LOCAL_IP": "127.0.0.1",
+            "SPARK_SUBMIT_OPTS": SMALL_JVM,
         }
 
 

@@ -2,6 +2,7 @@
 
 import re
 
+from .install import SMALL_JVM
 from .processes import Failure, Process
 
 OPTIONS = {
@@ -9,6 +10,8 @@ OPTIONS = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.executor.memory": "512m",
     "spark.executor.cores": "2",
+    "spark.driver.extraJavaOptions": SMALL_JVM,
+    "spark.executor.extraJavaOptions": SMALL_JVM,
     "spark.ui.enabled": "false",
     "spark.sql.shuffle.partitions": "4",
     "spark.master.rest.enabled": "false",
@@ -46,8 +49,8 @@ class Job(Process):
             raise Failure(f"{self.name} ended with {code} ({self.log})")
 
     def granted(self):
-        """The executors that masters granted, in order: application/number."""
-        return re.findall(r"Granted executor ID (app-\S+)", self.text())
+        """The executors that masters granted, in order: application/number. A new leader tells of them again."""
+        return list(dict.fromkeys(re.findall(r"Granted executor ID (app-\S+)", self.text())))
 
     def lost(self):
         """What the driver says of executors that it lost."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from .cases import CASES, Skipped
 from .cluster import Cluster
 from .install import Missing, install
-from .processes import Failure, adopt_orphans, end_descendants
+from .processes import Failure, Patience, adopt_orphans, end_descendants
 from .report import Outcome, table, write_json
 from .world import World
 
@@ -30,6 +30,7 @@ def main():
             print(f"{one.name:<36}{'ci ' if one.in_ci else '   '} {one.demand}")
         return 0
     names = chosen(options)
+    Patience.factor = options.patience
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     adopt_orphans()
     try:
@@ -66,6 +67,7 @@ def arguments():
     parser.add_argument("--list", action="store_true", help="say what the cases demand, and end")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the outcomes there")
     parser.add_argument("--keep-logs", action="store_true", help="keep the logs of runs without failures too")
+    parser.add_argument("--patience", metavar="FACTOR", type=float, default=1.0, help="for a slow or busy machine")
     parser.add_argument("cases", metavar="CASE", nargs="*")
     return parser.parse_args()
 

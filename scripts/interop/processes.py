@@ -18,13 +18,24 @@ class Failure(Exception):
     """What a case demanded and did not get."""
 
 
+class Patience:
+    """How much longer than on an idle machine everything may take."""
+
+    factor = 1.0
+
+    @classmethod
+    def of(cls, seconds):
+        return seconds * cls.factor
+
+
 def adopt_orphans():
     """Makes this process the parent of descendants whose parent ends."""
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def wait_until(what, seconds, condition, pause=0.1):
-    """Waits until `condition()` is true and returns its value; fails with `what` after so many seconds."""
+    """Waits until `condition()` is true and returns its value; fails with `what` after so many seconds (see Patience)."""
+    seconds = Patience.of(seconds)
     end = time.monotonic() + seconds
     while True:
         value = condition()
@@ -69,6 +80,7 @@ class Process:
 
     def wait_for_end(self, seconds):
         """Its exit code."""
+        seconds = Patience.of(seconds)
         try:
             return self.popen.wait(seconds)
         except subprocess.TimeoutExpired:

@@ -75,7 +75,8 @@ def kill(world, driver_id):
     client = [world.spark.program("spark-class"), "org.apache.spark.deploy.Client", "kill", world.cluster.url(), driver_id]
     process = world.process("kill", client)
     code = process.wait_for_end(120)
-    if code != 0 or "successfully" not in process.text():
+    # It says no more than that: its log level is WARN. What became of the driver is asked of the masters.
+    if code != 0:
         raise Failure(f"Spark's client could not kill {driver_id}: {code} ({process.log})")
 
 

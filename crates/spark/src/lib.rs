@@ -4,4 +4,5 @@ mod address;
 
 pub mod message;
 pub mod profile;
+pub mod rest;
 pub mod transport;

@@ -8,7 +8,7 @@ use vesta_master::spark::SparkDoor;
 
 use vesta_types::Lease;
 
-use crate::config::master::{MasterConfig, Peer, Settings};
+use crate::config::master::{MasterConfig, Peer, Settings, Spark};
 use crate::config::{self, ConfigError};
 use crate::exit::Failure;
 use crate::logging;
@@ -78,13 +78,13 @@ fn launched(config: MasterConfig) -> vesta_master::Config {
         },
         listen: config.listen,
         metrics_listen: config.metrics_listen,
-        spark: config.spark.map(|(listen, advertise)| SparkDoor {
-            listen,
-            advertise,
-            web_ui: config
-                .metrics_listen
-                .map(|address| format!("http://{address}"))
-                .unwrap_or_default(),
+        spark: config.spark.map(|spark| SparkDoor {
+            listen: spark.listen,
+            web_ui: web_ui(&spark),
+            advertise: spark.advertise,
+            rest_listen: spark.rest,
+            ui_listen: spark.ui,
+            masters: spark.masters,
         }),
         timing: Timing {
             worker_timeout: config.worker_timeout,
@@ -108,6 +108,18 @@ fn launched(config: MasterConfig) -> vesta_master::Config {
             grace_ms: millis(config.stop_grace),
         },
         insecure: config.insecure,
+    }
+}
+
+/// The address that Spark's processes show of this master's pages: on the host that they are told, if it
+/// listens everywhere.
+fn web_ui(spark: &Spark) -> String {
+    match spark.ui {
+        Some(ui) if ui.ip().is_unspecified() => {
+            format!("http://{}:{}", spark.advertise.0, ui.port())
+        }
+        Some(ui) => format!("http://{ui}"),
+        None => String::new(),
     }
 }
 

@@ -53,6 +53,17 @@ pub struct Settings {
     /// [default: as spark_listen]
     #[arg(long, value_name = "HOST:PORT", env = "VESTA_MASTER_SPARK_ADVERTISE")]
     pub spark_advertise: Option<String>,
+    /// Where submissions come by Spark's REST gateway (spark.master.rest.enabled=true at spark-submit);
+    /// 6066 is Spark's port. [default: nowhere]
+    #[arg(long, value_name = "IP:PORT", env = "VESTA_MASTER_SPARK_REST_LISTEN")]
+    pub spark_rest_listen: Option<SocketAddr>,
+    /// Where /json is asked, as of Spark's masters; 8080 is Spark's port. [default: nowhere]
+    #[arg(long, value_name = "IP:PORT", env = "VESTA_MASTER_SPARK_UI_LISTEN")]
+    pub spark_ui_listen: Option<SocketAddr>,
+    /// The URL of all masters that drivers from the REST gateway are told, as in
+    /// spark://m1:7077,m2:7077. [default: the submission's, with spark_rest_listen's port replaced]
+    #[arg(long, value_name = "URL", env = "VESTA_MASTER_SPARK_MASTERS")]
+    pub spark_masters: Option<String>,
     /// The address that it tells clients and workers. [default: as in peers, else listen]
     #[arg(long, value_name = "HOST:PORT", env = "VESTA_MASTER_ADVERTISE")]
     pub advertise: Option<String>,
@@ -203,6 +214,21 @@ pub struct Peer {
     pub raft: String,
 }
 
+/// How Spark's processes are served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spark {
+    /// Where it listens for them.
+    pub listen: SocketAddr,
+    /// What they are told: host and port.
+    pub advertise: (String, u16),
+    /// Where submissions come by REST.
+    pub rest: Option<SocketAddr>,
+    /// Where `/json` is asked.
+    pub ui: Option<SocketAddr>,
+    /// The URL of all masters.
+    pub masters: Option<String>,
+}
+
 /// A configuration that was checked. Times are scaled.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MasterConfig {
@@ -212,8 +238,8 @@ pub struct MasterConfig {
     pub listen: SocketAddr,
     pub raft_listen: SocketAddr,
     pub metrics_listen: Option<SocketAddr>,
-    /// Where it listens for Spark's processes, and what they are told: host and port.
-    pub spark: Option<(SocketAddr, (String, u16))>,
+    /// How Spark's processes are served.
+    pub spark: Option<Spark>,
     /// This master among `peers`: what it advertises.
     pub own: Peer,
     pub peers: Vec<Peer>,
@@ -253,6 +279,9 @@ impl Settings {
             metrics_listen: self.metrics_listen.or(below.metrics_listen),
             spark_listen: self.spark_listen.or(below.spark_listen),
             spark_advertise: self.spark_advertise.or(below.spark_advertise),
+            spark_rest_listen: self.spark_rest_listen.or(below.spark_rest_listen),
+            spark_ui_listen: self.spark_ui_listen.or(below.spark_ui_listen),
+            spark_masters: self.spark_masters.or(below.spark_masters),
             advertise: self.advertise.or(below.advertise),
             raft_advertise: self.raft_advertise.or(below.raft_advertise),
             peers: self.peers.or(below.peers),
@@ -311,10 +340,7 @@ impl Settings {
             .metrics_listen
             .map(|address| listener("metrics_listen", address, insecure))
             .transpose()?;
-        let spark = self
-            .spark_listen
-            .map(|address| spark(address, self.spark_advertise.as_deref(), insecure))
-            .transpose()?;
+        let spark = spark(&self, insecure)?;
         let (own, peers) = members(node_id, &self, listen, raft_listen)?;
         let mut warnings = Vec::new();
         if peers.len().is_multiple_of(2) {
@@ -410,22 +436,53 @@ fn listener(
 }
 
 /// Where Spark's processes reach this master, and what they are told: the same, unless that is everywhere.
-fn spark(
-    listen: SocketAddr,
-    advertise: Option<&str>,
-    insecure: bool,
-) -> Result<(SocketAddr, (String, u16)), ConfigError> {
+fn spark(settings: &Settings, insecure: bool) -> Result<Option<Spark>, ConfigError> {
+    let also = |key, address: Option<SocketAddr>| {
+        let address = address.map(|address| listener(key, address, insecure));
+        address.transpose()
+    };
+    let rest = also("spark_rest_listen", settings.spark_rest_listen)?;
+    let ui = also("spark_ui_listen", settings.spark_ui_listen)?;
+    let masters = settings.spark_masters.clone();
+    if let Some(url) = masters.as_ref().filter(|url| !is_spark_url(url)) {
+        return Err(ConfigError::Value {
+            key: "spark_masters",
+            found: shown(url),
+            wanted: "the URL of all masters, such as spark://m1:7077,m2:7077".to_owned(),
+        });
+    }
+    let Some(listen) = settings.spark_listen else {
+        if rest.is_none() && ui.is_none() {
+            return Ok(None);
+        }
+        return Err(ConfigError::Missing {
+            key: "spark_listen",
+            wanted: "where Spark's processes reach this master, beside spark_rest_listen and spark_ui_listen",
+        });
+    };
     let listen = listener("spark_listen", listen, insecure)?;
-    let told = match advertise {
+    let told = match settings.spark_advertise.as_deref() {
         Some(text) => checks::address("spark_advertise", text)?,
         None => or_listen("spark_advertise", None, listen)?,
     };
     // It was just found to be host:port.
     let (host, port) = told.rsplit_once(':').unwrap_or((&told, ""));
-    Ok((
+    let port = port.parse().unwrap_or(listen.port());
+    Ok(Some(Spark {
         listen,
-        (host.to_owned(), port.parse().unwrap_or(listen.port())),
-    ))
+        advertise: (host.to_owned(), port),
+        rest,
+        ui,
+        masters,
+    }))
+}
+
+/// Whether it is `spark://host:port,host:port…`.
+fn is_spark_url(text: &str) -> bool {
+    text.strip_prefix("spark://").is_some_and(|addresses| {
+        let mut addresses = addresses.split(',');
+        addresses.all(|address| checks::address("spark_masters", address).is_ok())
+    })
 }
 
 /// Refuses one address for both conversations.

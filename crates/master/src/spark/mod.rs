@@ -2,7 +2,8 @@
 //!
 //! To the leadership a worker of Spark's own is a worker like any other, and so is an application: what they say in
 //! single messages is gathered to the complete sets of Vesta's sessions, and what the leader orders is taken
-//! apart into single messages. Without IO: [`worker`], [`application`], [`convert`]. With it: [`desk`].
+//! apart into single messages. Without IO: [`worker`], [`application`], [`convert`], [`json`]. With it: [`desk`],
+//! and over HTTP [`rest`] (submissions) and [`ui`] (what the masters know, as JSON).
 //!
 //! Only the leader serves them; a standby says that it is one, as Spark's do. Spark's drivers never register again
 //! by themselves and Spark's workers check nobody on some orders, so
@@ -13,6 +14,10 @@
 mod application;
 mod convert;
 mod desk;
+mod http;
+mod json;
+mod rest;
+mod ui;
 mod worker;
 
 #[cfg(test)]
@@ -21,6 +26,7 @@ mod tests;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use vesta_spark::message::RpcAddress;
 use vesta_spark::transport::{Event, Limits, Transport};
@@ -35,15 +41,30 @@ pub struct SparkDoor {
     pub listen: SocketAddr,
     /// The host and port that peers are told; they compare it with the one that they dialled.
     pub advertise: (String, u16),
-    /// The address of web pages that Spark's logs name; empty if there are none.
+    /// The address of web pages that Spark's processes are told; empty if there are none.
     pub web_ui: String,
+    /// Where submissions come by Spark's REST gateway; nowhere if it is not given.
+    pub rest_listen: Option<SocketAddr>,
+    /// Where `/json` is asked, as on the port of Spark's web pages; nowhere if it is not given.
+    pub ui_listen: Option<SocketAddr>,
+    /// The URL of all masters, as drivers that come by the gateway are told it.
+    pub masters: Option<String>,
+}
+
+impl SparkDoor {
+    /// This master's own URL.
+    pub fn url(&self) -> String {
+        format!("spark://{}:{}", self.advertise.0, self.advertise.1)
+    }
 }
 
 /// The door, open: its port is bound.
 pub(crate) struct OpenDoor {
     transport: Transport,
     events: mpsc::Receiver<Event>,
-    web_ui: String,
+    door: SparkDoor,
+    rest: Option<TcpListener>,
+    ui: Option<TcpListener>,
 }
 
 /// Binds the port of the door.
@@ -59,13 +80,44 @@ pub(crate) async fn open(door: &SparkDoor) -> Result<OpenDoor, RunError> {
     Ok(OpenDoor {
         transport,
         events,
-        web_ui: door.web_ui.clone(),
+        rest: listen(door.rest_listen).await?,
+        ui: listen(door.ui_listen).await?,
+        door: door.clone(),
     })
+}
+
+async fn listen(address: Option<SocketAddr>) -> Result<Option<TcpListener>, RunError> {
+    let Some(address) = address else {
+        return Ok(None);
+    };
+    let bound = TcpListener::bind(address).await;
+    let bound = bound.map_err(|source| RunError::Listen { address, source })?;
+    Ok(Some(bound))
 }
 
 impl OpenDoor {
     /// Serves until the process ends.
     pub(crate) async fn serve(self, context: Arc<Context>) {
-        desk::run(context, self.transport, self.events, self.web_ui).await;
+        let OpenDoor {
+            transport,
+            events,
+            door,
+            rest,
+            ui,
+        } = self;
+        let web_ui = door.web_ui.clone();
+        let door = Arc::new(door);
+        let gateway = async {
+            if let Some(listener) = rest {
+                rest::serve(listener, Arc::clone(&context), Arc::clone(&door)).await;
+            }
+        };
+        let pages = async {
+            if let Some(listener) = ui {
+                ui::serve(listener, Arc::clone(&context), Arc::clone(&door)).await;
+            }
+        };
+        let desk = desk::run(Arc::clone(&context), transport, events, web_ui);
+        tokio::join!(desk, gateway, pages);
     }
 }

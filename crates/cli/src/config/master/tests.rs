@@ -446,3 +446,38 @@ fn a_policy_of_selection_is_written_as_spark_writes_it() {
     let error = toml::from_str::<Settings>("worker_selection = \"CORES\"").unwrap_err();
     assert!(error.to_string().contains("CORES_FREE_DESC"), "{error}");
 }
+
+#[test]
+fn spark_s_gateway_and_pages_are_behind_the_same_checks_as_its_door() {
+    let at = |port: u16| Some(std::net::SocketAddr::from(([127, 0, 0, 1], port)));
+    let config = Settings {
+        spark_listen: at(7077),
+        spark_rest_listen: at(6066),
+        spark_ui_listen: at(8080),
+        spark_masters: Some("spark://a:7077,b:7077".into()),
+        ..none()
+    };
+    let spark = config.over(settings()).check().unwrap().spark.unwrap();
+    assert_eq!((spark.rest, spark.ui), (at(6066), at(8080)));
+    let open = |rest: bool| Settings {
+        spark_listen: at(7077),
+        spark_rest_listen: rest.then(|| "0.0.0.0:6066".parse().unwrap()),
+        spark_ui_listen: (!rest).then(|| "0.0.0.0:8080".parse().unwrap()),
+        ..none()
+    };
+    let said = refused(open(true));
+    assert!(said.contains("spark_rest_listen"), "{said}");
+    let said = refused(open(false));
+    assert!(said.contains("spark_ui_listen"), "{said}");
+    let said = refused(Settings {
+        spark_rest_listen: at(6066),
+        ..none()
+    });
+    assert!(said.contains("spark_listen"), "{said}");
+    let said = refused(Settings {
+        spark_listen: at(7077),
+        spark_masters: Some("m1:7077".into()),
+        ..none()
+    });
+    assert!(said.contains("spark_masters"), "{said}");
+}

@@ -17,7 +17,7 @@ use crate::spark::convert;
 const NOT_ALIVE: &str = "Current state is not alive: STANDBY. Another master leads.";
 
 /// A key for a write whose asker has none: asked twice, it is done twice.
-pub(super) fn new_key() -> SubmissionKey {
+pub(in crate::spark) fn new_key() -> SubmissionKey {
     SubmissionKey::new(uuid::Uuid::now_v7()).expect("a UUID of version 7 was just made")
 }
 

@@ -1,7 +1,7 @@
 //! Holds the connections of Spark's processes, and carries messages between them and the leadership.
 
 mod applications;
-mod clients;
+pub(in crate::spark) mod clients;
 mod following;
 mod incoming;
 mod workers;

@@ -52,13 +52,10 @@ impl Answers for Gateway {
             },
             Call::KillAll => Answer::killed_all(self.kill_all().await.err().as_deref()),
             Call::Clear => Answer::not_cleared(),
-            Call::Status(driver) => {
-                let status = self.status(&driver).await;
-                Answer::status(
-                    &driver,
-                    status.as_ref().map(Clone::clone).map_err(String::as_str),
-                )
-            }
+            Call::Status(driver) => match self.status(&driver).await {
+                Ok(status) => Answer::status(&driver, Ok(status)),
+                Err(why) => Answer::status(&driver, Err(&why)),
+            },
             Call::Ready => Answer::ready(self.context().shown().status != RecoveryState::Standby),
         }
     }

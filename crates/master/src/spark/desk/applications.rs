@@ -16,16 +16,18 @@ use vesta_spark::profile::Profile;
 use vesta_spark::transport::{Ask, ConnectionId};
 use vesta_types::{AppId, Epoch, ProfileRequest, SparkPeer, WorkerId, WorkerState};
 
-use super::{Desk, Note, Redial, Who};
+use super::{Desk, Note, Who};
 use crate::leader::{Input, SessionId};
 use crate::spark::application::{Say, SparkApplication};
 use crate::spark::convert;
+use crate::spark::redial::Redial;
 
-/// How often an open connection renews an application's lease, at most.
-const BEAT: Duration = Duration::from_secs(1);
+/// How often an open connection renews an application's lease, within its time.
+const BEATS: u32 = 10;
 
 /// How often, and after which pauses, it is tried to write that an application is over.
 const END_TRIES: u32 = 5;
+const END_PAUSE: Duration = Duration::from_secs(1);
 
 /// An application of Spark's, and the connection to its driver.
 pub(super) struct AppSeat {
@@ -51,7 +53,7 @@ impl AppSeat {
             peer,
             connection: None,
             session: None,
-            redial: Redial::now(),
+            redial: Redial::due(Instant::now()),
             told: None,
             beaten: Instant::now(),
             ending: false,
@@ -62,18 +64,15 @@ impl AppSeat {
     pub(super) fn unseat(&mut self) -> Option<SessionId> {
         self.connection = None;
         self.told = None;
-        self.redial = Redial::now();
+        self.redial = Redial::due(Instant::now());
         self.told_of = SparkApplication::default();
         self.session.take()
     }
 
     /// Where its driver is to be dialled now, if it is.
     pub(super) fn wants_dial(&mut self, now: Instant) -> Option<SparkPeer> {
-        let free = self.connection.is_none() && !self.redial.dialling && !self.ending;
-        (free && self.redial.due <= now).then(|| {
-            self.redial.dialling = true;
-            self.peer.clone()
-        })
+        let free = self.connection.is_none() && !self.ending;
+        (free && self.redial.begins(now)).then(|| self.peer.clone())
     }
 }
 
@@ -367,7 +366,7 @@ impl Desk {
                 if proposer.own(command).await.is_ok() {
                     return;
                 }
-                tokio::time::sleep(BEAT).await;
+                tokio::time::sleep(END_PAUSE).await;
             }
         });
     }
@@ -390,7 +389,7 @@ impl Desk {
                         tracing::warn!(%app, error = error.message(), "the end of an application is not written")
                     }
                 }
-                tokio::time::sleep(BEAT).await;
+                tokio::time::sleep(END_PAUSE).await;
             }
         });
     }
@@ -421,6 +420,7 @@ impl Desk {
     /// Renews leases, ends what is gone, and tells drivers of workers that are lost.
     pub(super) async fn look_at_applications(&mut self) {
         let context = self.context.clone();
+        let beat = context.config.timing.app_lease / BEATS;
         let Some(led) = &mut self.led else { return };
         let now = Instant::now();
         let (mut beats, mut gone, mut mute) = (Vec::new(), Vec::new(), Vec::new());
@@ -446,12 +446,12 @@ impl Desk {
         for (id, seat) in &mut led.apps {
             if let Some(session) = seat.session
                 && seat.connection.is_some()
-                && now >= seat.beaten + BEAT
+                && now >= seat.beaten + beat
             {
                 seat.beaten = now;
                 beats.push(session);
             }
-            if seat.redial.is_gone() && !seat.ending {
+            if seat.redial.is_gone(now) && !seat.ending {
                 seat.ending = true;
                 gone.push(id.clone());
             }

@@ -12,8 +12,9 @@ use vesta_types::{AppId, Epoch, RecoveryState, WorkerId, WorkerState};
 
 use super::applications::AppSeat;
 use super::workers::WorkerSeat;
-use super::{Desk, Line, Note, Redial, Who};
+use super::{Desk, Line, Note, Who};
 use crate::leader::Input;
+use crate::spark::redial::Redial;
 
 /// How long a peer has to answer a `MasterChanged` before it is dialled anew.
 const ANSWER_WITHIN: std::time::Duration = std::time::Duration::from_secs(10);
@@ -190,7 +191,7 @@ impl Desk {
             (Err(error), _) => {
                 if let Some((_, redial, ..)) = seated {
                     let refused = matches!(error, DialError::Refused(_));
-                    redial.failed(refused);
+                    redial.failed(Instant::now(), refused);
                     tracing::debug!(%error, "a process of Spark's is not reached");
                 }
                 return;
@@ -201,18 +202,30 @@ impl Desk {
             // It has come by itself meanwhile, or is over.
             return self.transport.close(connection, "it is connected already");
         };
-        *redial = Redial::now();
+        *redial = Redial::due(Instant::now());
         *held = Some(connection);
         *told = Some(Instant::now() + ANSWER_WITHIN);
         let line = Line {
             release: Some(peer.release),
-            who: Some(who),
+            who: Some(who.clone()),
         };
         self.connections.insert(connection, line);
         let changed = MasterChanged {
             master: &self.own,
             master_web_ui_url: &self.web_ui,
         };
-        self.send(connection, &peer, &Profile::of(peer.release), &changed);
+        if !self.send(connection, &peer, &Profile::of(peer.release), &changed) {
+            // It was closed before this note of it came, so nothing else will say so.
+            self.gone(who, connection).await;
+        }
+    }
+
+    /// A connection is no more.
+    pub(super) async fn gone(&mut self, who: Who, connection: ConnectionId) {
+        self.connections.remove(&connection);
+        match who {
+            Who::Worker(id) => self.worker_closed(&id, connection).await,
+            Who::App(id) => self.app_closed(&id, connection).await,
+        }
     }
 }

@@ -20,16 +20,17 @@ impl Desk {
                 let Some(line) = self.connections.remove(&connection) else {
                     return;
                 };
-                match line.who {
-                    Some(Who::Worker(id)) => {
-                        tracing::info!(worker = %id, %reason, "the connection of a worker of Spark's is gone");
-                        self.worker_closed(&id, connection).await;
+                match &line.who {
+                    Some(Who::Worker(worker)) => {
+                        tracing::info!(%worker, %reason, "the connection of a worker of Spark's is gone");
                     }
-                    Some(Who::App(id)) => {
-                        tracing::info!(app = %id, %reason, "the connection to a driver of Spark's is gone");
-                        self.app_closed(&id, connection).await;
+                    Some(Who::App(app)) => {
+                        tracing::info!(%app, %reason, "the connection to a driver of Spark's is gone");
                     }
                     None => {}
+                }
+                if let Some(who) = line.who {
+                    self.gone(who, connection).await;
                 }
             }
         }

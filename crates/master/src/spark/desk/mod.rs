@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::MissedTickBehavior;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
@@ -231,51 +231,3 @@ impl Desk {
 }
 
 type StreamEnd<T> = mpsc::Sender<Result<T, Status>>;
-
-/// How a peer is dialled while it has no connection.
-#[derive(Debug)]
-struct Redial {
-    /// A dial is under way.
-    dialling: bool,
-    /// When the next one is due.
-    due: Instant,
-    /// Since when, and how often in a row, its port has refused.
-    refused: Option<(Instant, u32)>,
-    /// How long after the next failure.
-    pause: Duration,
-}
-
-/// The first pause after a dial that failed, and the longest.
-const REDIAL: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
-
-impl Redial {
-    /// Due at once.
-    fn now() -> Redial {
-        Redial {
-            dialling: false,
-            due: Instant::now(),
-            refused: None,
-            pause: REDIAL.0,
-        }
-    }
-
-    fn failed(&mut self, refused: bool) {
-        let now = Instant::now();
-        self.dialling = false;
-        self.due = now + self.pause;
-        self.pause = (self.pause * 2).min(REDIAL.1);
-        self.refused = match (refused, self.refused) {
-            (true, Some((since, times))) => Some((since, times + 1)),
-            (true, None) => Some((now, 1)),
-            (false, _) => None,
-        };
-    }
-
-    /// Whether its process is gone: its port has refused five dials over ten seconds.
-    fn is_gone(&self) -> bool {
-        const TIMES: u32 = 5;
-        const OVER: Duration = Duration::from_secs(10);
-        self.refused
-            .is_some_and(|(since, times)| times >= TIMES && since.elapsed() >= OVER)
-    }
-}

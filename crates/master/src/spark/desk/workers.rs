@@ -20,9 +20,10 @@ use vesta_types::{
     WorkerDescription, WorkerId, WorkerState,
 };
 
-use super::{Desk, Redial, Who};
+use super::{Desk, Who};
 use crate::leader::{Input, SessionId};
 use crate::spark::convert;
+use crate::spark::redial::Redial;
 use crate::spark::worker::{Act, SparkWorker};
 
 /// A worker of Spark's own, and its connection.
@@ -56,7 +57,7 @@ impl WorkerSeat {
             connection: None,
             session: None,
             sequence: 0,
-            redial: Redial::now(),
+            redial: Redial::due(Instant::now()),
             told: None,
             apps: BTreeSet::new(),
         })
@@ -70,18 +71,15 @@ impl WorkerSeat {
     pub(super) fn unseat(&mut self) -> Option<SessionId> {
         self.connection = None;
         self.told = None;
-        self.redial = Redial::now();
+        self.redial = Redial::due(Instant::now());
         self.worker.disconnected();
         self.session.take()
     }
 
     /// Where it is to be dialled now, if it is.
     pub(super) fn wants_dial(&mut self, now: Instant) -> Option<SparkPeer> {
-        let wanted = self.connection.is_none() && !self.redial.dialling && self.redial.due <= now;
-        wanted.then(|| {
-            self.redial.dialling = true;
-            self.peer.clone()
-        })
+        let wanted = self.connection.is_none() && self.redial.begins(now);
+        wanted.then(|| self.peer.clone())
     }
 }
 

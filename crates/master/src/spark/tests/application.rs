@@ -57,6 +57,12 @@ fn an_older_table_that_comes_late_is_no_news() {
 #[test]
 fn what_was_trimmed_from_the_table_is_forgotten() {
     let mut app = SparkApplication::default();
-    app.news(&table(1, vec![executor(0, "EXITED")]));
+    let ended = || vec![executor(0, "EXITED")];
+    app.news(&table(1, ended()));
     assert!(app.news(&table(2, Vec::new())).is_empty());
+    let exited = Some(ExecutorState::Exited);
+    assert_eq!(
+        told(&app.news(&table(3, ended()))),
+        [(0, None), (0, exited)]
+    );
 }

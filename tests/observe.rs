@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpListener};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use vesta_local::wait_until;
 
+use crate::http;
 use crate::support::{self, BOUND, FOR_EVER, options};
 
 fn free_address() -> SocketAddr {
@@ -16,19 +15,9 @@ fn free_address() -> SocketAddr {
 
 /// Status and body of a page; `None` while nobody listens.
 async fn get(address: SocketAddr, page: &str) -> Option<(u16, String)> {
-    let mut stream = TcpStream::connect(address).await.ok()?;
-    let request = format!("GET {page} HTTP/1.1\r\nHost: vesta\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.ok()?;
-    let mut answer = String::new();
-    let read = stream.read_to_string(&mut answer);
-    tokio::time::timeout(BOUND, read).await.unwrap().ok()?;
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    let status = head.split(' ').nth(1)?.parse().ok()?;
-    assert!(
-        head.to_lowercase().contains("content-type: text/plain"),
-        "{head}"
-    );
-    Some((status, body.to_owned()))
+    let reply = http::ask(address, "GET", page, "").await?;
+    assert!(reply.content_type.contains("text/plain"), "{reply:?}");
+    Some((reply.status, reply.body))
 }
 
 /// The samples of an exposition by name with labels, and what `promtool check metrics` would object to.

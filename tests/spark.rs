@@ -29,8 +29,8 @@ fn open_to_spark() -> Options {
 }
 
 async fn dial(cluster: &Running, at: usize) -> TcpStream {
-    let door = cluster.masters[at].spark().expect("it has a door");
-    TcpStream::connect(door).await.unwrap()
+    let doors = cluster.masters[at].spark().expect("it has doors");
+    TcpStream::connect(doors.rpc).await.unwrap()
 }
 
 /// Reads whole frames until one holds `text`; nothing if the connection ends before.

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 
 use crate::error::LocalError;
 use crate::leftovers;
-use crate::node::{Node, Role};
+use crate::node::{Node, Role, SparkDoors};
 use crate::options::{Options, Place};
 use crate::ports::Ports;
 use crate::wait::wait_until;
@@ -28,6 +28,8 @@ const CLIENTS_PORT: u16 = 7700;
 const RAFT_PORT: u16 = 7701;
 const METRICS_PORT: u16 = 7709;
 const SPARK_PORT: u16 = 7077;
+const SPARK_REST_PORT: u16 = 6066;
+const SPARK_UI_PORT: u16 = 8080;
 const WORKER_PORT: u16 = 7710;
 
 /// A cluster of real processes on loopback. Dropping it kills them, and all that its workers launched.
@@ -103,7 +105,11 @@ impl Cluster {
                 node.show_metrics_at(self.address(&place, METRICS_PORT)?);
             }
             if self.options.spark {
-                node.open_to_spark_at(self.address(&place, SPARK_PORT)?);
+                node.open_to_spark_at(SparkDoors {
+                    rpc: self.address(&place, SPARK_PORT)?,
+                    rest: self.address(&place, SPARK_REST_PORT)?,
+                    ui: self.address(&place, SPARK_UI_PORT)?,
+                });
             }
             self.masters.push(node);
         }
@@ -222,7 +228,13 @@ impl Cluster {
             set("metrics_listen", metrics.to_string().into());
         }
         if let Some(spark) = node.spark() {
-            set("spark_listen", spark.to_string().into());
+            set("spark_listen", spark.rpc.to_string().into());
+            set("spark_rest_listen", spark.rest.to_string().into());
+            set("spark_ui_listen", spark.ui.to_string().into());
+            let doors = self.masters.iter().filter_map(Node::spark);
+            let doors: Vec<String> = doors.map(|it| it.rpc.to_string()).collect();
+            let masters = format!("spark://{}", doors.join(","));
+            set("spark_masters", masters.into());
         }
         set("insecure", (!node.place().host.is_loopback()).into());
         set("heartbeat_ms", millis(options.heartbeat));

@@ -21,7 +21,7 @@ pub mod wait;
 pub use cluster::Cluster;
 pub use error::LocalError;
 pub use interrupt::interrupted;
-pub use node::{Node, Role};
+pub use node::{Node, Role, SparkDoors};
 pub use options::{Options, Place, Program};
 pub use parent::{PARENT_VARIABLE, watch_parent};
 pub use process::Process;

@@ -42,6 +42,17 @@ impl Role {
     }
 }
 
+/// Where Spark's processes and users reach a master.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SparkDoors {
+    /// Spark's own RPC: workers, drivers, `spark-submit`.
+    pub rpc: SocketAddr,
+    /// Spark's REST gateway.
+    pub rest: SocketAddr,
+    /// `/json`.
+    pub ui: SocketAddr,
+}
+
 /// One master or worker: its place on disk, its address, and its process while it runs.
 #[derive(Debug)]
 pub struct Node {
@@ -50,7 +61,7 @@ pub struct Node {
     address: SocketAddr,
     place: Place,
     metrics: Option<SocketAddr>,
-    spark: Option<SocketAddr>,
+    spark: Option<SparkDoors>,
     id: u64,
     program: Program,
     cluster_dir: PathBuf,
@@ -139,14 +150,14 @@ impl Node {
         self.metrics = Some(address);
     }
 
-    /// Where its door for Spark is, if it has one.
-    pub fn spark(&self) -> Option<SocketAddr> {
+    /// Where its doors for Spark are, if it has them.
+    pub fn spark(&self) -> Option<SparkDoors> {
         self.spark
     }
 
-    /// Where its door for Spark will be.
-    pub(crate) fn open_to_spark_at(&mut self, address: SocketAddr) {
-        self.spark = Some(address);
+    /// Where its doors for Spark will be.
+    pub(crate) fn open_to_spark_at(&mut self, doors: SparkDoors) {
+        self.spark = Some(doors);
     }
 
     /// Its data directory.

@@ -86,7 +86,7 @@ pub struct Options {
     pub places: BTreeMap<String, Place>,
     /// Whether each master shows its metrics at an address of its own.
     pub metrics: bool,
-    /// Whether each master has a door for Spark at an address of its own.
+    /// Whether each master has doors for Spark: RPC, REST and `/json`, each at an address of its own.
     pub spark: bool,
     /// Further settings of each master's configuration file; they win.
     pub master_settings: toml::Table,

@@ -15,8 +15,9 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus::TextEncoder;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
+
+use crate::accept::accept;
 
 /// Connections at once; more wait. A scraper and a probe or two are expected.
 const CONNECTIONS_MAX: usize = 32;
@@ -44,18 +45,9 @@ pub trait Observed: Send + Sync + 'static {
 
 /// Serves the pages of `observed` until the process ends or this is dropped.
 pub async fn serve<O: Observed>(listener: TcpListener, observed: Arc<O>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let mut connections = tokio::task::JoinSet::new();
-    loop {
-        let place = Arc::clone(&places).acquire_owned().await;
-        let accepted = listener.accept().await;
-        let (Ok(place), Ok((stream, _))) = (place, accepted) else {
-            // No file descriptors left, most likely: it would fail again at once.
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            continue;
-        };
+    let one = |stream| {
         let observed = Arc::clone(&observed);
-        connections.spawn(async move {
+        async move {
             let pages = service_fn(move |request| page(Arc::clone(&observed), request));
             let served = http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -64,10 +56,9 @@ pub async fn serve<O: Observed>(listener: TcpListener, observed: Arc<O>) {
                 .serve_connection(TokioIo::new(stream), pages);
             // What went wrong on a connection is its peer's matter.
             let _ = timeout(CONNECTION_AGE, served).await;
-            drop(place);
-        });
-        while connections.try_join_next().is_some() {}
-    }
+        }
+    };
+    accept(listener, CONNECTIONS_MAX, one).await;
 }
 
 async fn page<O: Observed>(

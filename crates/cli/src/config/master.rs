@@ -61,7 +61,8 @@ pub struct Settings {
     #[arg(long, value_name = "IP:PORT", env = "VESTA_MASTER_SPARK_UI_LISTEN")]
     pub spark_ui_listen: Option<SocketAddr>,
     /// The URL of all masters that drivers from the REST gateway are told, as in
-    /// spark://m1:7077,m2:7077. [default: the submission's, with spark_rest_listen's port replaced]
+    /// spark://m1:7077,m2:7077; the same at every master, so that a submission repeated at another one is the
+    /// same. [default: the submission's, with spark_rest_listen's port replaced, or else this master alone]
     #[arg(long, value_name = "URL", env = "VESTA_MASTER_SPARK_MASTERS")]
     pub spark_masters: Option<String>,
     /// The address that it tells clients and workers. [default: as in peers, else listen]

@@ -15,7 +15,6 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use vesta_spark::rest::{Answer, Method};
 
@@ -49,23 +48,8 @@ pub(super) trait Answers: Send + Sync + 'static {
 
 /// Serves until this is dropped.
 pub(super) async fn serve<A: Answers>(listener: TcpListener, answers: Arc<A>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let mut connections = tokio::task::JoinSet::new();
-    loop {
-        let place = Arc::clone(&places).acquire_owned().await;
-        let accepted = listener.accept().await;
-        let (Ok(place), Ok((stream, _))) = (place, accepted) else {
-            // No file descriptors left, most likely: it would fail again at once.
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            continue;
-        };
-        let answers = Arc::clone(&answers);
-        connections.spawn(async move {
-            serve_one(stream, answers).await;
-            drop(place);
-        });
-        while connections.try_join_next().is_some() {}
-    }
+    let one = |stream| serve_one(stream, Arc::clone(&answers));
+    vesta_observe::accept(listener, CONNECTIONS_MAX, one).await;
 }
 
 async fn serve_one<A: Answers>(stream: TcpStream, answers: Arc<A>) {

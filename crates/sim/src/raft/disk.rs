@@ -102,31 +102,30 @@ pub struct Image {
     pub snapshot: Option<Rc<Snapshot>>,
 }
 
-/// A disk.
+/// A disk. What is durable of the log is always the beginning of what is written.
 #[derive(Clone, Debug, Default)]
 pub struct Disk {
     /// As processes see it.
     pub written: Image,
     /// As it is after a power cut.
     pub durable: Image,
-    /// From here on the two logs may differ.
-    floor: u64,
 }
 
 impl Disk {
-    /// Everything from `index` on is written anew.
+    /// Everything from `index` on is taken away, durably: the journal syncs that before anything is appended
+    /// there again. So what was replaced never comes back, not even beneath a newer snapshot, where
+    /// openraft would take it for damage.
     pub fn truncate(&mut self, index: u64) {
         self.written.log.truncate(index);
-        self.floor = self.floor.min(index);
+        self.durable.log.truncate(index);
     }
 
     /// The log up to `target` is durable.
     pub fn flushed(&mut self, target: u64) {
         let (written, durable) = (&self.written.log, &mut self.durable.log);
-        if durable.base != written.base && self.floor <= written.base.0 {
+        if durable.last().0 < written.base.0 {
             durable.restart(written.base);
         }
-        durable.truncate(self.floor.max(durable.base.0 + 1));
         let target = target.min(written.last().0);
         for index in durable.last().0 + 1..=target {
             match written.get(index) {
@@ -134,7 +133,6 @@ impl Disk {
                 None => break,
             }
         }
-        self.floor = durable.last().0 + 1;
     }
 
     /// The term and vote are durable.
@@ -154,7 +152,6 @@ impl Disk {
             image.snapshot = Some(Rc::clone(&snapshot));
             image.log.purge(purged.min(image.log.last().0));
         }
-        self.floor = self.floor.max(self.durable.log.base.0 + 1);
     }
 
     /// A snapshot of another master replaces everything.
@@ -164,25 +161,29 @@ impl Disk {
             image.snapshot = Some(Rc::clone(&snapshot));
             image.log.restart(at);
         }
-        self.floor = at.0 + 1;
     }
 
     /// Power is cut: what was not durable is gone, but for `kept` entries that had reached the disk.
     pub fn cut(&mut self, kept: u64) {
-        let target = self.durable.log.last().0.saturating_add(kept);
-        let clean = self.floor > self.durable.log.last().0;
-        if kept > 0 && clean {
-            self.flushed(target);
+        if kept > 0 {
+            self.flushed(self.durable.log.last().0.saturating_add(kept));
         }
         self.written = self.durable.clone();
-        self.floor = self.durable.log.last().0 + 1;
     }
 
     /// A process opens the disk: it syncs what an earlier one has left.
+    ///
+    /// What is applied need not be durable here, since a quorum has it; so a snapshot may have outlived the
+    /// entries before it. Such a log goes on after the snapshot, as openraft has it when it starts.
     pub fn opened(&mut self) {
         self.flushed(u64::MAX);
         let (term, vote) = (self.written.term, self.written.vote);
         self.vote_flushed(term, vote);
+        let covered = self.written.snapshot.as_ref().map(|it| it.at);
+        if let Some(at) = covered.filter(|at| self.written.log.last().0 < at.0) {
+            self.written.log.restart(at);
+            self.durable.log.restart(at);
+        }
     }
 }
 
@@ -210,17 +211,35 @@ mod tests {
     }
 
     #[test]
-    fn a_tail_that_was_replaced_comes_back_if_power_is_cut_before_the_flush() {
+    fn a_tail_that_was_replaced_does_not_come_back_though_power_is_cut_before_the_next_flush() {
         let mut disk = Disk::default();
         (0..3).for_each(|_| disk.written.log.push(entry(1)));
         disk.flushed(3);
         disk.truncate(2);
         disk.written.log.push(entry(2));
         let mut late = disk.clone();
-        disk.cut(1);
-        assert_eq!(disk.written.log.last(), (3, 1));
+        disk.cut(0);
+        assert_eq!(disk.written.log.last(), (1, 1));
         late.flushed(2);
         late.cut(0);
         assert_eq!(late.written.log.last(), (2, 2));
+    }
+
+    #[test]
+    fn a_log_that_a_power_cut_left_shorter_than_its_snapshot_goes_on_after_that() {
+        let mut disk = Disk::default();
+        (0..9).for_each(|_| disk.written.log.push(entry(1)));
+        disk.flushed(4);
+        let snapshot = Rc::new(Snapshot {
+            at: (8, 1),
+            bytes: Vec::new(),
+        });
+        disk.snapshot_flushed(snapshot, 0);
+        disk.cut(0);
+        assert_eq!(disk.written.log.last(), (4, 1));
+        disk.opened();
+        for log in [&disk.written.log, &disk.durable.log] {
+            assert_eq!((log.base(), log.last()), ((8, 1), (8, 1)));
+        }
     }
 }

@@ -183,6 +183,8 @@ impl Raft {
                 Some(term) if term == entry.term => continue,
                 Some(_) => {
                     disk.truncate(index);
+                    // A flush that has begun knows nothing of what is put there now.
+                    self.flushing = self.flushing.map(|target| target.min(index - 1));
                     self.out.push(Out::Truncated(index));
                 }
                 None => {}
@@ -191,7 +193,7 @@ impl Raft {
         }
         self.verified = self.verified.max(upto);
         self.commit_to(commit.min(self.verified));
-        if disk.durable.log.last().0 >= upto && self.flushing.is_none() && is_clean(disk, upto) {
+        if disk.durable.log.last().0 >= upto && self.flushing.is_none() {
             let answer = Rpc::Appended {
                 term,
                 matched: Some(upto),
@@ -268,9 +270,4 @@ impl Raft {
         self.flushing = None;
         self.owed = None;
     }
-}
-
-/// Whether what is durable up to `upto` is what is written there.
-fn is_clean(disk: &Disk, upto: u64) -> bool {
-    disk.durable.log.term_at(upto) == disk.written.log.term_at(upto)
 }

@@ -160,10 +160,7 @@ impl World {
                 },
             );
         }
-        self.datagram(site, master, || Event::Asked {
-            m: master,
-            request: request.clone(),
-        });
+        self.once(site, master, Event::Asked { m: master, request });
         let patience = nanos(left.min(options.attempt));
         self.after(patience, Event::AttemptOver { call, attempt });
     }
@@ -290,11 +287,7 @@ impl World {
             && self.net.is_up(leader, m)
         {
             request.via = Some(m);
-            self.datagram(m, leader, || Event::Asked {
-                m: leader,
-                request: request.clone(),
-            });
-            return;
+            return self.once(m, leader, Event::Asked { m: leader, request });
         }
         if self.now >= request.since + LEADER_WAIT {
             return self.reply(m, &request, Said::Failed(Verdict::NothingDone));
@@ -308,18 +301,13 @@ impl World {
                 // The standby that sent it on passes the answer back.
                 let mut back = request.clone();
                 back.via = None;
-                self.datagram(m, via, || Event::PassedOn {
-                    via,
-                    request: back.clone(),
-                    said: Box::new(said.clone()),
-                });
+                let (request, said) = (back, Box::new(said));
+                self.once(m, via, Event::PassedOn { via, request, said });
             }
             _ => {
                 let site = self.calls[request.call].site;
-                self.datagram(m, site, || Event::Answered {
-                    request: request.clone(),
-                    said: Box::new(said.clone()),
-                });
+                let (request, said) = (request.clone(), Box::new(said));
+                self.once(m, site, Event::Answered { request, said });
             }
         }
     }

@@ -233,7 +233,12 @@ impl World {
             master.disk.written.term,
             snapshot.as_ref().map_or(0, |it| it.at.0),
         );
-        trace!(self, "m{} starts in term {term}, snapshot {at}", m + 1);
+        let log = master.disk.written.log.last().0;
+        trace!(
+            self,
+            "m{} starts in term {term}, snapshot {at}, log to {log}",
+            m + 1
+        );
         self.truth.term_seen(m, term, &mut self.broken);
         let vote = self.masters[m].disk.written.vote;
         self.truth.remembers(m, term, vote, &mut self.broken);

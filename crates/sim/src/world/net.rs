@@ -141,20 +141,26 @@ impl World {
         (!lost && self.net.cut[at] == 0).then_some(takes)
     }
 
-    /// A message that is not of a stream: lost where a link is cut, repeated now and then where it is
-    /// bad.
-    pub(super) fn datagram(&mut self, from: usize, to: usize, event: impl Fn() -> Event) -> bool {
+    /// A message of Raft's: lost where a link is cut, repeated now and then where it is bad.
+    pub(super) fn datagram(&mut self, from: usize, to: usize, event: impl Fn() -> Event) {
         let at = self.net.at(from, to);
         let is_bad = self.net.slow[at].1 > 0;
         let Some(takes) = self.travel(from, to) else {
-            return false;
+            return;
         };
         self.after(takes, event());
         if is_bad && self.rng.random_range(0..20) == 0 {
             let again = self.rng.random_range(0..=200 * MS);
             self.after(takes + again, event());
         }
-        true
+    }
+
+    /// A request of a client, or what is answered: it arrives at most once, since a connection repeats
+    /// nothing, and what is lost is lost with its connection.
+    pub(super) fn once(&mut self, from: usize, to: usize, event: Event) {
+        if let Some(takes) = self.travel(from, to) {
+            self.after(takes, event);
+        }
     }
 
     /// The site of a process that dials.
@@ -351,5 +357,36 @@ impl World {
         (0..self.streams.len())
             .filter(|it| holds(&self.streams[*it]))
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::Options;
+    use crate::trace::Trace;
+
+    /// How many of a thousand messages lie in the queue of a world whose link repeats some and loses
+    /// hardly any.
+    fn queued(send: impl Fn(&mut World, Event)) -> usize {
+        let mut world = World::new(Options::of(1, 60), (8, 48), Trace::default());
+        world.net.slow(0, 1, (0, 1));
+        (0..1000).for_each(|client| send(&mut world, Event::Client { client }));
+        world.queue.len()
+    }
+
+    /// A request that arrived twice was written for one copy and refused for the other, and its client told
+    /// that nothing was done.
+    #[test]
+    fn a_bad_link_repeats_messages_of_raft_and_never_a_request() {
+        let requests = queued(|world, event| world.once(0, 1, event));
+        assert!((950..=1000).contains(&requests), "{requests}");
+        let messages = queued(|world, event| {
+            let Event::Client { client } = event else {
+                return;
+            };
+            world.datagram(0, 1, || Event::Client { client });
+        });
+        assert!(messages > 1000, "{messages}");
     }
 }

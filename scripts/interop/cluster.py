@@ -31,20 +31,27 @@ class Master:
 
     def __init__(self, node_id, ports, directory):
         self.node_id = node_id
-        self.client_port, self.raft_port, self.spark_port, self.observe_port = ports
+        self.client_port, self.raft_port, self.observe_port = ports[:3]
+        self.spark_port, self.rest_port, self.ui_port = ports[3:]
         self.directory = directory
         self.process = None
 
-    def start(self, binary, peers):
+    def start(self, binary, peers, spark_masters):
         self.process = Process(
             f"master {self.node_id}",
             [binary, "master", "--node-id", self.node_id, "--data-dir", self.directory / f"master-{self.node_id}"]
             + ["--listen", f"127.0.0.1:{self.client_port}", "--raft-listen", f"127.0.0.1:{self.raft_port}"]
-            + ["--spark-listen", f"127.0.0.1:{self.spark_port}"]
+            + ["--spark-listen", f"127.0.0.1:{self.spark_port}", "--spark-masters", spark_masters]
+            + ["--spark-rest-listen", f"127.0.0.1:{self.rest_port}", "--spark-ui-listen", f"127.0.0.1:{self.ui_port}"]
             + ["--metrics-listen", f"127.0.0.1:{self.observe_port}", "--peers", peers, "--form"],
             self.directory / f"master-{self.node_id}.log",
             environment=without_settings(),
         )
+
+    def json(self):
+        """What it says under /json, as Spark's masters do."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.ui_port}/json", timeout=10) as answer:
+            return json.load(answer)
 
     def is_alive(self):
         """Whether it says that it leads and has recovered."""
@@ -67,8 +74,8 @@ class Cluster:
         self.binary = binary
         self.spark = spark
         self.directory = directory
-        ports = free_ports(12)
-        self.masters = [Master(i + 1, ports[4 * i : 4 * i + 4], directory) for i in range(3)]
+        ports = free_ports(18)
+        self.masters = [Master(i + 1, ports[6 * i : 6 * i + 6], directory) for i in range(3)]
         self.workers = []
         self.started_workers = 0
 
@@ -79,12 +86,16 @@ class Cluster:
         """What Spark's processes are told."""
         return "spark://" + ",".join(f"127.0.0.1:{m.spark_port}" for m in self.masters)
 
+    def rest_url(self, masters=None):
+        """What `spark-submit` is told when it is to speak REST, with these masters or with all."""
+        return "spark://" + ",".join(f"127.0.0.1:{m.rest_port}" for m in masters or self.masters)
+
     def vesta_url(self):
         return "vesta://" + ",".join(f"127.0.0.1:{m.client_port}" for m in self.masters)
 
     def start(self, kinds):
         for master in self.masters:
-            master.start(self.binary, self.peers())
+            master.start(self.binary, self.peers(), self.url())
         self.leader()
         for kind in kinds:
             self.add_worker(kind)
@@ -166,7 +177,7 @@ class Cluster:
         """Starts again the masters that do not run."""
         for master in self.masters:
             if not master.process.runs():
-                master.start(self.binary, self.peers())
+                master.start(self.binary, self.peers(), self.url())
         self.leader()
 
     def list(self, kind, *flags):

@@ -1,5 +1,6 @@
 """Where Spark and Java come from."""
 
+import importlib.util
 import os
 import re
 import shutil
@@ -8,6 +9,7 @@ import sys
 from pathlib import Path
 
 JAVA_PACKAGE = "openjdk-17-jre-headless"
+VENV_PACKAGE = "python3-venv"
 
 # So that a dozen of them are quick to start on a small machine.
 SMALL_JVM = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
@@ -59,16 +61,22 @@ class Spark:
         }
 
 
-def install(version, cache, say):
-    """Spark `version` from the cache, installed first if it is not there."""
-    java_home = find_java(say)
+def install(version, cache, say, may_install=True):
+    """Spark `version` from the cache, installed first if it is not there and may be."""
+    java_home = find_java(say, may_install)
     venv = cache / version
-    done = venv / "bin" / "spark-submit"
+    # The last thing that is written: an installation that was broken off is not taken for one.
+    done = venv / "installed"
     if not done.exists():
+        if not may_install:
+            raise Missing(f"Spark {version} is not in {cache}")
+        if importlib.util.find_spec("ensurepip") is None:
+            install_package(VENV_PACKAGE, "this Python can make no environment", say)
         say(f"installing pyspark {version} into {venv}")
         run([sys.executable, "-m", "venv", venv])
-        # numpy: Spark's examples als.py and kmeans.py want it.
-        run([venv / "bin" / "pip", "install", "--quiet", f"pyspark=={version}", "numpy"])
+        # numpy: Spark's examples als.py and kmeans.py want it. Without pip's own cache: it would keep a copy of all.
+        run([venv / "bin" / "pip", "install", "--quiet", "--no-cache-dir", f"pyspark=={version}", "numpy"])
+        done.touch()
     return Spark(version, venv, java_home)
 
 
@@ -79,19 +87,25 @@ def run(command):
         raise Missing(f"{' '.join(command)} failed:\n{ended.stdout[-2000:]}")
 
 
-def find_java(say):
+def install_package(package, why, say):
+    """Installs a package of Debian's, where that can be done."""
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        raise Missing(f"{why}; on Debian it is the package {package}")
+    say(f"installing {package}")
+    run(["apt-get", "update"])
+    run(["apt-get", "install", "--yes", "--no-install-recommends", package])
+
+
+def find_java(say, may_install=True):
     """The home of a Java 17 or later."""
     found = java_home_of_this_shell()
-    if found:
-        return found
-    if os.geteuid() == 0 and shutil.which("apt-get"):
-        say(f"installing {JAVA_PACKAGE}")
-        run(["apt-get", "update"])
-        run(["apt-get", "install", "--yes", "--no-install-recommends", JAVA_PACKAGE])
+    why = "there is no Java 17 or later in JAVA_HOME or PATH"
+    if not found and may_install:
+        install_package(JAVA_PACKAGE, why, say)
         found = java_home_of_this_shell()
-        if found:
-            return found
-    raise Missing(f"no Java 17 or later in JAVA_HOME or PATH; on Debian it is the package {JAVA_PACKAGE}")
+    if not found:
+        raise Missing(f"{why}; on Debian it is the package {JAVA_PACKAGE}")
+    return found
 
 
 def java_home_of_this_shell():

@@ -17,6 +17,9 @@ OPTIONS = {
     "spark.master.rest.enabled": "false",
 }
 
+# What makes spark-submit speak REST in cluster mode.
+REST = {"spark.master.rest.enabled": "true"}
+
 
 class Job(Process):
     """A `spark-submit` in client mode: the driver is this process."""
@@ -57,8 +60,9 @@ class Job(Process):
         return re.findall(r".*(?:Lost executor|Executor app-\S+ removed|is now (?:LOST|FAILED|KILLED|EXITED)).*", self.text())
 
 
-def submit_command(world, options, flags, rest):
-    command = [world.spark.program("spark-submit"), "--master", world.cluster.url(), *flags]
+def submit_command(world, options, flags, rest, master=None):
+    """The command line of `spark-submit`, for all masters unless a URL is given."""
+    command = [world.spark.program("spark-submit"), "--master", master or world.cluster.url(), *flags]
     for key, value in (OPTIONS | options).items():
         command += ["--conf", f"{key}={value}"]
     return command + rest

@@ -36,7 +36,7 @@ def main():
     try:
         binary = find_binary()
         cache = Path(os.environ.get("VESTA_SPARK_CACHE", ROOT / "target" / "spark")).resolve()
-        spark = install(options.spark, cache, say)
+        spark = install(options.spark, cache, say, not options.no_install)
         outcomes = []
         for workers in kinds(options):
             outcomes += run_cases(binary, spark, workers, names, options.keep_logs)
@@ -68,6 +68,7 @@ def arguments():
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the outcomes there")
     parser.add_argument("--keep-logs", action="store_true", help="keep the logs of runs without failures too")
     parser.add_argument("--patience", metavar="FACTOR", type=float, default=1.0, help="for a slow or busy machine")
+    parser.add_argument("--no-install", action="store_true", help="end with code 2 rather than install Spark or Java")
     parser.add_argument("cases", metavar="CASE", nargs="*")
     return parser.parse_args()
 

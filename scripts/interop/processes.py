@@ -47,18 +47,22 @@ def wait_until(what, seconds, condition, pause=0.1):
 
 
 class Process:
-    """A process with its output in a file."""
+    """A process with its output in files: stderr in `log`, stdout beside it.
+
+    Not both in one: what Spark logs would come in the middle of lines that its drivers print.
+    """
 
     def __init__(self, name, command, log, environment=None, directory=None):
         self.name = name
         self.log = Path(log)
+        self.output = self.log.with_suffix(".out")
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.log, "ab") as output:
+        with open(self.log, "ab") as log, open(self.output, "ab") as output:
             self.popen = subprocess.Popen(
                 [str(part) for part in command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
-                stderr=subprocess.STDOUT,
+                stderr=log,
                 env=environment,
                 cwd=directory,
                 start_new_session=True,
@@ -72,7 +76,8 @@ class Process:
         return self.popen.poll() is None
 
     def text(self):
-        return self.log.read_text(errors="replace")
+        """All that it has written: what is in `log`, then the rest."""
+        return self.log.read_text(errors="replace") + self.output.read_text(errors="replace")
 
     def send(self, number):
         if self.runs():

@@ -1,9 +1,10 @@
 """Drivers that the cluster runs: `spark-submit --deploy-mode cluster`."""
 
 import re
+import signal
 
-from . import Skipped, case
-from ..job import submit_command
+from . import case
+from ..job import REST, submit_command
 from ..processes import Failure, wait_until
 from ..world import JOBS
 
@@ -11,9 +12,9 @@ SUM = "SUM 499500"
 
 
 class Submitted:
-    """A driver that was submitted by RPC."""
+    """A driver that was submitted: by RPC, or by REST at these masters."""
 
-    def __init__(self, world, name, what, flags=()):
+    def __init__(self, world, name, what, flags=(), rest_at=None):
         self.world = world
         self.notes = world.directory / f"{name}.notes"
         self.notes.touch()
@@ -21,10 +22,11 @@ class Submitted:
         python = {"spark.pyspark.python": str(world.spark.python), "spark.pyspark.driver.python": str(world.spark.python)}
         command = submit_command(
             world,
-            python,
+            python | (REST if rest_at else {}),
             ["--deploy-mode", "cluster", "--driver-memory", "512m", *flags],
             ["--class", "org.apache.spark.deploy.PythonRunner", world.spark.jar("spark-core")]
             + [JOBS / "driver.py", "", self.notes, what],
+            master=world.cluster.rest_url(rest_at) if rest_at else None,
         )
         self.submit = world.process(name, command)
 
@@ -106,7 +108,62 @@ def cluster_driver_survives_the_leader(world):
         raise Failure(f"{driver.id()} was started {starts} times")
 
 
+@case(in_ci=True)
+def rest_submit(world):
+    """spark-submit --deploy-mode cluster by REST runs a driver that has executors, sums right and is FINISHED."""
+    driver = Submitted(world, "submit", "sum", rest_at=world.cluster.masters)
+    driver.wait_for_note(SUM)
+    driver.wait_for_state("FINISHED", 30)
+    code = driver.submit.wait_for_end(60)
+    if code != 0:
+        raise Failure(f"spark-submit ended with {code} ({driver.submit.log})")
+
+
+@case(in_ci=True)
+def rest_status_and_kill(world):
+    """At a master that does not lead, spark-submit submits by REST, --status says RUNNING, --kill kills, --status KILLED."""
+    cluster = world.cluster
+    leader = cluster.leader()
+    standby = next(m for m in cluster.masters if m is not leader)
+    driver = Submitted(world, "submit", "wait", rest_at=[standby])
+    driver.wait_for_note("START")
+    driver.wait_for_state("RUNNING", 30)
+    by_rest(world, standby, "--status", driver.id(), r'"driverState" : "RUNNING"')
+    by_rest(world, standby, "--kill", driver.id(), f"Kill request for {driver.id()} submitted")
+    driver.wait_for_state("KILLED", 30)
+    by_rest(world, standby, "--status", driver.id(), r'"driverState" : "KILLED"')
+
+
 @case()
-def submit_status_and_kill_by_rest(world):
-    """spark-submit --status and --kill answer for a driver (they speak REST alone)."""
-    raise Skipped("these flags speak REST, for which a master has no listener in this cluster")
+def rest_supervise(world):
+    """Supervised and submitted by REST, a driver whose first start fails is started again under the same id and finishes."""
+    driver = Submitted(world, "submit", "once-failing", ["--supervise"], rest_at=world.cluster.masters)
+    driver.wait_for_note(SUM, 120)
+    driver.wait_for_state("FINISHED", 30)
+    starts = driver.notes.read_text().count("START")
+    if starts != 2:
+        raise Failure(f"{driver.id()} was started {starts} times")
+
+
+@case()
+def rest_leader_killed(world):
+    """The leader is killed just before a submission by REST: one driver comes of it, and it finishes."""
+    known = {d["id"] for d in world.drivers()}
+    leader = world.cluster.leader()
+    leader.process.send(signal.SIGKILL)
+    driver = Submitted(world, "submit", "sum", rest_at=world.cluster.masters)
+    driver.wait_for_note(SUM)
+    driver.wait_for_state("FINISHED", 30)
+    world.cluster.mend()
+    new = {d["id"] for d in world.drivers()} - known
+    if new != {driver.id()}:
+        raise Failure(f"{sorted(new)} came of one submission")
+
+
+def by_rest(world, master, flag, driver_id, answer):
+    """What Spark's client is answered by that master."""
+    command = [world.spark.program("spark-submit"), "--master", world.cluster.rest_url([master]), flag, driver_id]
+    process = world.process(f"{len(world.jobs)}{flag}", command)
+    code = process.wait_for_end(120)
+    if code != 0 or not re.search(answer, process.text()):
+        raise Failure(f"spark-submit {flag} ended with {code}, and not with {answer} ({process.log})")

@@ -29,6 +29,26 @@ def bad_input(world):
             raise Failure(f"master {master.node_id} panicked ({master.process.log})")
 
 
+@case(in_ci=True)
+def json_pages(world):
+    """/json of each master names the running application, the workers and its own status; one master is ALIVE."""
+    with world.running_job() as job:
+        app_id = job.application()
+        for master in world.cluster.masters:
+            said = master.json()
+            if app_id not in [app["id"] for app in said["activeapps"]]:
+                raise Failure(f"{app_id} is not under /json of master {master.node_id}")
+            if len([w for w in said["workers"] if w["state"] == "ALIVE"]) != len(world.kinds):
+                raise Failure(f"/json of master {master.node_id} names the workers {said['workers']}")
+        statuses = sorted(master.json()["status"] for master in world.cluster.masters)
+        if statuses != ["ALIVE", "STANDBY", "STANDBY"]:
+            raise Failure(f"the masters are {statuses} under /json")
+    world.expect_ended(job.application())
+    ended = [app["id"] for app in world.cluster.leader().json()["completedapps"]]
+    if app_id not in ended:
+        raise Failure(f"{app_id} is not under completedapps of /json")
+
+
 def expect_closed(port, sent):
     """The door closes the connection of who sends that."""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:

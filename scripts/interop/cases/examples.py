@@ -42,9 +42,9 @@ def example_kmeans(world):
 
 @case()
 def example_pagerank(world):
-    """Spark's pagerank.py ranks the pages of Spark's data."""
+    """Spark's pagerank.py ranks the pages of Spark's data: 2.4832 for the first after three iterations."""
     data = world.spark.home / "data/mllib/pagerank_data.txt"
-    expect_text(world.example("pagerank.py", data, 3), r"1 has rank: 1\.\d")
+    expect_text(world.example("pagerank.py", data, 3), r"(?m)^1 has rank: 2\.4832")
 
 
 @case()

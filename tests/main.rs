@@ -24,6 +24,7 @@ mod scheduling;
 mod seven_scenarios;
 mod spark;
 mod spark_http;
+mod spark_interop;
 mod submission;
 mod support;
 mod timeouts;

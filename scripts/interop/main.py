@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from .cases import CASES, Skipped
+from .cases import CASES
 from .cluster import Cluster
 from .install import Missing, install
 from .processes import Failure, Patience, adopt_orphans, end_descendants
@@ -27,9 +27,9 @@ def main():
     options = arguments()
     if options.list:
         for one in CASES.values():
-            print(f"{one.name:<36}{'ci ' if one.in_ci else '   '} {one.demand}")
+            print(f"{one.name:<36}{','.join(one.ci):<10} {one.demand}")
         return 0
-    names = chosen(options)
+    runs = chosen(options)
     Patience.factor = options.patience
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     adopt_orphans()
@@ -38,11 +38,14 @@ def main():
         cache = Path(os.environ.get("VESTA_SPARK_CACHE", ROOT / "target" / "spark")).resolve()
         spark = install(options.spark, cache, say, not options.no_install)
         outcomes = []
-        for workers in kinds(options):
+        for workers, names in runs.items():
             outcomes += run_cases(binary, spark, workers, names, options.keep_logs)
     except Missing as missing:
         say(f"missing: {missing}")
-        return 2
+        return 3
+    except Failure as failure:
+        say(str(failure))
+        return 1
     finally:
         end_descendants()
     print()
@@ -57,36 +60,43 @@ def arguments():
     parser = argparse.ArgumentParser(
         prog="spark-interop",
         description="Runs real Spark, unmodified, against three Vesta masters on this machine. "
-        "Exit codes: 0 all ran and passed, 1 not so, 2 something is missing.",
+        "Exit codes: 0 all ran and passed, 1 not so, 2 usage, 3 something is missing.",
         epilog="VESTA_BIN: the binary (target/release/vesta, built first). "
         "VESTA_SPARK_CACHE: where Spark is installed (target/spark).",
     )
     parser.add_argument("--spark", metavar="VERSION", default=DEFAULT_VERSION, help="default: %(default)s")
-    parser.add_argument("--workers", choices=[*WORKERS, "all"], help="default: vesta and jvm in the set ci, else all")
+    parser.add_argument("--workers", choices=[*WORKERS, "all"], help="default: all")
     parser.add_argument("--set", choices=["ci", "all"], default="all", help="which cases, if none is named")
     parser.add_argument("--list", action="store_true", help="say what the cases demand, and end")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the outcomes there")
     parser.add_argument("--keep-logs", action="store_true", help="keep the logs of runs without failures too")
     parser.add_argument("--patience", metavar="FACTOR", type=float, default=1.0, help="for a slow or busy machine")
-    parser.add_argument("--no-install", action="store_true", help="end with code 2 rather than install Spark or Java")
+    parser.add_argument("--no-install", action="store_true", help="end with code 3 rather than install Spark or Java")
     parser.add_argument("cases", metavar="CASE", nargs="*")
     return parser.parse_args()
 
 
 def chosen(options):
+    """The names of the cases to run, by the kind of workers."""
     unknown = [name for name in options.cases if name not in CASES]
     if unknown:
         print(f"no case {unknown[0]!r}; --list shows them", file=sys.stderr)
         sys.exit(2)
+    kinds = list(WORKERS) if options.workers in (None, "all") else [options.workers]
+    runs = {kind: [one.name for one in CASES.values() if is_wanted(one, kind, options)] for kind in kinds}
+    runs = {kind: names for kind, names in runs.items() if names}
+    if not runs:
+        print("none of these cases is for these workers; --list shows all", file=sys.stderr)
+        sys.exit(2)
+    return runs
+
+
+def is_wanted(one, kind, options):
+    if one.needs and one.needs not in WORKERS[kind]:
+        return False
     if options.cases:
-        return options.cases
-    return [one.name for one in CASES.values() if one.in_ci or options.set == "all"]
-
-
-def kinds(options):
-    if options.workers is None:
-        return ["vesta", "jvm"] if options.set == "ci" else list(WORKERS)
-    return list(WORKERS) if options.workers == "all" else [options.workers]
+        return one.name in options.cases
+    return options.set == "all" or kind in one.ci
 
 
 def say(text):
@@ -96,13 +106,17 @@ def say(text):
 def find_binary():
     """The binary that is tested."""
     if os.environ.get("VESTA_BIN"):
-        return Path(os.environ["VESTA_BIN"]).resolve()
+        binary = Path(os.environ["VESTA_BIN"]).resolve()
+        if not os.access(binary, os.X_OK):
+            raise Failure(f"VESTA_BIN={binary} is no program")
+        return binary
     if not shutil.which("cargo"):
-        raise Missing("no cargo to build vesta with, and VESTA_BIN is not set")
+        raise Failure("there is no cargo to build vesta with, and VESTA_BIN is not set")
     say("building vesta")
     if subprocess.run(["cargo", "build", "--release", "-p", "vesta"], cwd=ROOT, check=False).returncode != 0:
-        raise Missing("vesta could not be built")
-    return ROOT / "target" / "release" / "vesta"
+        raise Failure("vesta could not be built")
+    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    return (ROOT / target / "release" / "vesta").resolve()
 
 
 def run_cases(binary, spark, workers, names, keep_logs):
@@ -136,8 +150,6 @@ def run_case(name, world, workers):
     result, why = "ok", ""
     try:
         CASES[name].run(world)
-    except Skipped as skipped:
-        result, why = "skipped", str(skipped)
     except Failure as failure:
         result, why = "FAILED", str(failure)
     except Exception as error:  # A case that can't go on is a failed one; the others are still to run.

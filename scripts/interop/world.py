@@ -25,10 +25,10 @@ class World:
         """Starts a job of this program's own, in client mode."""
         return Job(self, name, JOBS / program, *arguments, options=options)
 
-    def example(self, path, *arguments, directory=None):
+    def example(self, path, *arguments, options=None, directory=None):
         """Starts one of Spark's own examples, in Spark's home or another directory."""
         name = path.replace("/", "-").removesuffix(".py")
-        return Job(self, name, self.spark.example(path), *arguments, directory=directory)
+        return Job(self, name, self.spark.example(path), *arguments, options=options, directory=directory)
 
     def process(self, name, command):
         """Starts a program of Spark's."""

@@ -11,23 +11,22 @@ class Case:
     name: str
     demand: str
     run: Callable
-    in_ci: bool
-
-
-class Skipped(Exception):
-    """Why a case can't be run here. It is no pass."""
+    # With which kinds of workers it is in the set `ci`.
+    ci: tuple
+    # The kind of worker without which it makes no sense, if there is one.
+    needs: str | None
 
 
 CASES = {}
 
 
-def case(in_ci=False):
+def case(*ci, needs=None):
     """Makes a function a case, named as the function."""
 
     def register(function):
         name = function.__name__.replace("_", "-")
         demand = function.__doc__.strip().splitlines()[0]
-        CASES[name] = Case(name, demand, function, in_ci)
+        CASES[name] = Case(name, demand, function, ci, needs)
         return function
 
     return register

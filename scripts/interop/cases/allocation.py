@@ -5,7 +5,7 @@ import signal
 import time
 from pathlib import Path
 
-from . import Skipped, case
+from . import case
 from ..processes import Failure, descendants, wait_until
 
 ONE_CORE = {"spark.executor.cores": "1"}
@@ -19,7 +19,7 @@ DYNAMIC = ONE_CORE | {
 }
 
 
-@case(in_ci=True)
+@case("vesta")
 def dynamic_allocation(world):
     """With spark.dynamicAllocation an application grows to its most, shrinks to nothing, and grows again."""
     most = 3
@@ -45,11 +45,9 @@ def resource_profile(world):
     world.expect_ended(job.application())
 
 
-@case()
+@case(needs="jvm")
 def worker_decommissioned(world):
     """A JVM worker that is told to decommission (SIGPWR) gives up its executors, and the job goes on with others."""
-    if "jvm" not in world.kinds:
-        raise Skipped("decommissioning by SIGPWR is of Spark's own worker")
     cluster = world.cluster
     extra = cluster.add_worker("jvm", [("spark.decommission.enabled", "true")])
     cluster.wait_for_workers()
@@ -116,7 +114,7 @@ def kill_quietly(pid):
         pass
 
 
-@case(in_ci=True)
+@case()
 def several_applications(world):
     """Three applications at once, each with one core, all give the right sums and are FINISHED."""
     running = []

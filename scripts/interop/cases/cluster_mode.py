@@ -54,7 +54,7 @@ class Submitted:
         )
 
 
-@case(in_ci=True)
+@case("jvm")
 def cluster_submit(world):
     """spark-submit --deploy-mode cluster by RPC runs a driver that has executors, sums right and is FINISHED."""
     driver = Submitted(world, "submit", "sum")
@@ -62,7 +62,7 @@ def cluster_submit(world):
     driver.wait_for_state("FINISHED", 30)
 
 
-@case(in_ci=True)
+@case("vesta")
 def cluster_submit_kill(world):
     """A driver is shown RUNNING to its submitter, is killed by Spark's client by RPC, and is KILLED."""
     driver = Submitted(world, "submit", "wait")
@@ -108,7 +108,7 @@ def cluster_driver_survives_the_leader(world):
         raise Failure(f"{driver.id()} was started {starts} times")
 
 
-@case(in_ci=True)
+@case("vesta")
 def rest_submit(world):
     """spark-submit --deploy-mode cluster by REST runs a driver that has executors, sums right and is FINISHED."""
     driver = Submitted(world, "submit", "sum", rest_at=world.cluster.masters)
@@ -119,7 +119,7 @@ def rest_submit(world):
         raise Failure(f"spark-submit ended with {code} ({driver.submit.log})")
 
 
-@case(in_ci=True)
+@case("jvm")
 def rest_status_and_kill(world):
     """At a master that does not lead, spark-submit submits by REST, --status says RUNNING, --kill kills, --status KILLED."""
     cluster = world.cluster

@@ -7,7 +7,7 @@ from . import case
 from ..processes import Failure, wait_until
 
 
-@case(in_ci=True)
+@case("vesta")
 def bad_input(world):
     """Garbage, an HTTP client, an oversized frame and half-open connections at each door do not disturb a job."""
     held = []
@@ -29,7 +29,7 @@ def bad_input(world):
             raise Failure(f"master {master.node_id} panicked ({master.process.log})")
 
 
-@case(in_ci=True)
+@case("jvm")
 def json_pages(world):
     """/json of each master names the running application, the workers and its own status; one master is ALIVE."""
     with world.running_job() as job:

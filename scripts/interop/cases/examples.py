@@ -13,7 +13,7 @@ def expect_text(job, pattern, seconds=240):
         raise Failure(f"{job.name} did not write {pattern!r} ({job.log})")
 
 
-@case(in_ci=True)
+@case("vesta")
 def example_pi(world):
     """Spark's pi.py says that pi is roughly 3.1."""
     expect_text(world.example("pi.py", 4), r"Pi is roughly 3\.1")
@@ -49,8 +49,10 @@ def example_pagerank(world):
 
 @case()
 def example_transitive_closure(world):
-    """Spark's transitive_closure.py closes a graph."""
-    expect_text(world.example("transitive_closure.py", 2), r"TC has \d+ edges", 400)
+    """Spark's transitive_closure.py closes its graph: 6816 edges."""
+    # Without it the partitions more than double with each of its rounds, and small tasks take minutes.
+    options = {"spark.default.parallelism": "2"}
+    expect_text(world.example("transitive_closure.py", 2, options=options), r"TC has 6816 edges", 400)
 
 
 @case()

@@ -4,7 +4,7 @@ from . import case
 from ..processes import Failure
 
 
-@case(in_ci=True)
+@case("mixed")
 def client_job(world):
     """A pyspark job in client mode with a shuffle gives the right sums and is FINISHED at the masters."""
     with world.running_job() as job:
@@ -28,19 +28,19 @@ def survives(world, trouble):
     world.expect_ended(job.application())
 
 
-@case(in_ci=True)
+@case("vesta", "jvm")
 def leader_killed(world):
     """The leader is killed (SIGKILL) in the middle of a job: right sums, no executor lost."""
     survives(world, world.cluster.kill_leader)
 
 
-@case(in_ci=True)
+@case("jvm")
 def leader_paused(world):
     """The leader is paused (SIGSTOP) for 3 s in the middle of a job: right sums, no executor lost."""
     survives(world, lambda: world.cluster.pause_leader(3))
 
 
-@case(in_ci=True)
+@case("vesta")
 def leader_hands_over(world):
     """The leader is asked to end (SIGTERM) and hands over in the middle of a job: right sums, no executor lost."""
     survives(world, world.cluster.hand_over)

@@ -187,13 +187,27 @@ class Cluster:
 
     def ask(self, *words):
         """What a command of Vesta's answers, from JSON."""
-        command = [self.binary, *words, "--json", "--master", self.vesta_url()]
-        ended = subprocess.run(
-            [str(part) for part in command], capture_output=True, text=True, env=without_settings(), check=False
-        )
+        ended = self.run(*words, "--json")
         if ended.returncode != 0:
             raise Failure(f"vesta {' '.join(words)}: {ended.stderr.strip()}")
         return json.loads(ended.stdout)
+
+    def run(self, *words):
+        """Runs a command of Vesta's to its end."""
+        command = [str(part) for part in (self.binary, *words, "--master", self.vesta_url())]
+        return subprocess.run(command, capture_output=True, text=True, env=without_settings(), check=False)
+
+    def clear(self):
+        """Ends every driver and application."""
+
+        def clear():
+            left = [one["id"] for kind in ("drivers", "apps") for one in self.list(kind)]
+            for one in left:
+                # It may have ended meanwhile, which is refused.
+                self.run("kill", one, "--wait")
+            return not left
+
+        wait_until("no driver and no application is left", 60, clear)
 
     def stop(self):
         """The workers first: they end what they launched."""

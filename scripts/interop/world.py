@@ -30,10 +30,11 @@ class World:
         name = path.replace("/", "-").removesuffix(".py")
         return Job(self, name, self.spark.example(path), *arguments, options=options, directory=directory)
 
-    def process(self, name, command):
-        """Starts a program of Spark's."""
+    def process(self, name, command, environment=None):
+        """Starts a program of Spark's; `environment` is added to that of Spark's programs."""
         log = self.directory / f"{name}.log"
-        process = Process(name, command, log, environment=self.spark.environment(), directory=self.spark.home)
+        environment = self.spark.environment() | (environment or {})
+        process = Process(name, command, log, environment=environment, directory=self.spark.home)
         self.jobs.append(process)
         return process
 
@@ -86,3 +87,4 @@ class World:
                 job.send(signal.SIGKILL)
                 job.popen.wait()
         self.cluster.mend()
+        self.cluster.clear()

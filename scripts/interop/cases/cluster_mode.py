@@ -4,11 +4,17 @@ import re
 import signal
 
 from . import case
+from ..install import SMALL_JVM
 from ..job import REST, submit_command
 from ..processes import Failure, wait_until
 from ..world import JOBS
 
 SUM = "SUM 499500"
+
+# What spark-submit is answered it logs as INFO, and after --status and --kill it shows only WARN: SPARK-24888.
+ANSWERS_SHOWN = {
+    "SPARK_SUBMIT_OPTS": f"{SMALL_JVM} -Dlog4j2.configurationFile={JOBS / 'answers.log4j2.properties'}",
+}
 
 
 class Submitted:
@@ -19,7 +25,8 @@ class Submitted:
         self.notes = world.directory / f"{name}.notes"
         self.notes.touch()
         # Spark refuses Python programs in cluster mode by themselves; its own runner of them is a class like another.
-        python = {"spark.pyspark.python": str(world.spark.python), "spark.pyspark.driver.python": str(world.spark.python)}
+        names = ("spark.pyspark.python", "spark.pyspark.driver.python")
+        python = {name: str(world.spark.python) for name in names}
         command = submit_command(
             world,
             python | (REST if rest_at else {}),
@@ -121,7 +128,7 @@ def rest_submit(world):
 
 @case("jvm")
 def rest_status_and_kill(world):
-    """At a master that does not lead, spark-submit submits by REST, --status says RUNNING, --kill kills, --status KILLED."""
+    """A master that does not lead takes a submission by REST, says by --status what becomes of it, and --kill ends it."""
     cluster = world.cluster
     leader = cluster.leader()
     standby = next(m for m in cluster.masters if m is not leader)
@@ -136,7 +143,7 @@ def rest_status_and_kill(world):
 
 @case()
 def rest_supervise(world):
-    """Supervised and submitted by REST, a driver whose first start fails is started again under the same id and finishes."""
+    """A supervised driver, submitted by REST, whose first start fails is started again and finishes."""
     driver = Submitted(world, "submit", "once-failing", ["--supervise"], rest_at=world.cluster.masters)
     driver.wait_for_note(SUM, 120)
     driver.wait_for_state("FINISHED", 30)
@@ -163,7 +170,7 @@ def rest_leader_killed(world):
 def by_rest(world, master, flag, driver_id, answer):
     """What Spark's client is answered by that master."""
     command = [world.spark.program("spark-submit"), "--master", world.cluster.rest_url([master]), flag, driver_id]
-    process = world.process(f"{len(world.jobs)}{flag}", command)
+    process = world.process(f"{len(world.jobs)}{flag}", command, ANSWERS_SHOWN)
     code = process.wait_for_end(120)
     if code != 0 or not re.search(answer, process.text()):
         raise Failure(f"spark-submit {flag} ended with {code}, and not with {answer} ({process.log})")

@@ -1,5 +1,6 @@
 //! Drains of workers: nothing new is placed there at once, and after a deadline what can go elsewhere
-//! does. Unsupervised drivers have their one run and are left to it.
+//! does. Unsupervised drivers have their one run and are left to it. Drivers of Spark's are told at once, as
+//! Spark's master tells them: they let go of their executors there themselves, once what those keep is moved.
 
 use std::time::Duration;
 
@@ -39,6 +40,7 @@ impl Applying<'_> {
                 over: false,
             };
             self.state.drains.insert(id.clone(), drain);
+            self.decommission(id);
             if deadline_ms == 0 {
                 self.end_drain(id);
             }
@@ -46,7 +48,9 @@ impl Applying<'_> {
         self.drained(id)
     }
 
-    /// Takes a drain back. What was told to end by then ends all the same.
+    /// Takes a drain back. What was told to end by then ends all the same, and executors that drivers of
+    /// Spark's were told to leave stay DECOMMISSIONED: such a driver never comes back to one. They end when
+    /// it lets them go, or is over itself.
     pub(super) fn undrain_worker(&mut self, id: &WorkerId) -> Reply {
         let Some(worker) = self.state.workers.get_mut(id) else {
             return Err(unknown(id));
@@ -78,6 +82,27 @@ impl Applying<'_> {
         Ok(Answer::Done)
     }
 
+    /// Executors of Spark's applications there become DECOMMISSIONED, and are not told to end: their
+    /// drivers hear of it, and nothing that is kept there is lost if they let go of them in time.
+    fn decommission(&mut self, id: &WorkerId) {
+        let Some(worker) = self.state.workers.get(id) else {
+            return;
+        };
+        for executor in &worker.executors {
+            let app = self.state.applications.get_mut(&executor.app);
+            let app = app.filter(|app| app.description.spark.is_some());
+            let found = app.and_then(|app| app.executors.get_mut(&executor.number));
+            if let Some(found) = found
+                && let Ok(state) = found.state.to(ExecutorState::Decommissioned)
+            {
+                found.state = state;
+                if !found.kill_requested {
+                    "worker decommissioned".clone_into(&mut found.message);
+                }
+            }
+        }
+    }
+
     /// Executors there become DECOMMISSIONED and are told to end, supervised drivers too: each is
     /// placed anew once its end is committed, and not before. Nothing more comes there, so once is
     /// enough.
@@ -92,13 +117,15 @@ impl Applying<'_> {
         for executor in &worker.executors {
             let app = self.state.applications.get_mut(&executor.app);
             let found = app.and_then(|app| app.executors.get_mut(&executor.number));
-            if let Some(found) = found
-                && let Ok(state) = found.state.to(ExecutorState::Decommissioned)
-            {
-                found.state = state;
-                found.kill_requested = true;
-                "its worker is drained".clone_into(&mut found.message);
+            let Some(found) = found else { continue };
+            match found.state.to(ExecutorState::Decommissioned) {
+                Ok(state) => found.state = state,
+                Err(_) if found.kill_requested => continue,
+                // Its driver, of Spark's, has not let it go in time.
+                Err(_) => {}
             }
+            found.kill_requested = true;
+            "its worker is drained".clone_into(&mut found.message);
         }
         for driver in &worker.drivers {
             if let Some(driver) = self.state.drivers.get_mut(driver)

@@ -1,5 +1,5 @@
-//! An application is RUNNING exactly while it holds executors, holds no more cores than its limit, and
-//! lives no longer than the run of the driver that registered it; an ended one wants all its executors
+//! An application is RUNNING exactly while it holds executors, holds no more cores that count than its
+//! limit, and lives no longer than the run of the driver that registered it; an ended one wants all its executors
 //! ended.
 //!
 //! Source: I12, I18; failure D19 (a waiting application shown as RUNNING after a fail-over).
@@ -25,6 +25,7 @@ pub(super) fn check(state: &ClusterState, broken: &mut Broken) {
         let held: u64 = app
             .executors
             .values()
+            .filter(|executor| app.counts(executor))
             .map(|e| u64::from(e.booking.cores))
             .sum();
         let limit = app.description.max_cores.map_or(u64::MAX, u64::from);

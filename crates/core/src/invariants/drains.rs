@@ -1,8 +1,9 @@
-//! A worker is DECOMMISSIONED exactly while it is drained and not DEAD; what a drain moves is told to
-//! end, and an unsupervised driver is never moved.
+//! A worker is DECOMMISSIONED exactly while it is drained and not DEAD, and executors of Spark's there are
+//! too; what a drain moves is told to end, and an unsupervised driver is never moved.
 //!
 //! Source: what `drain` promises. A drain without its worker would be listed for ever; an executor that
-//! is DECOMMISSIONED and not told to end would hold its place for ever.
+//! is DECOMMISSIONED and not told to end would hold its place for ever, if no driver of Spark's were told
+//! to let it go.
 
 use vesta_types::{ExecutorState, WorkerState};
 
@@ -20,15 +21,22 @@ pub(super) fn check(state: &ClusterState, broken: &mut Broken) {
         broken.unless(fits, || {
             format!("{id} is {}, drained: {drain:?}", worker.state)
         });
-        if !drain.is_some_and(|drain| drain.over) {
-            continue;
-        }
+        let Some(drain) = drain else { continue };
         for executor in &worker.executors {
             let app = state.applications.get(&executor.app);
-            let found = app.and_then(|app| app.executors.get(&executor.number));
-            broken.unless(found.is_some_and(|it| it.kill_requested), || {
+            let found = app.and_then(|app| Some((app, app.executors.get(&executor.number)?)));
+            let counts = found
+                .is_none_or(|(app, found)| app.description.spark.is_some() && app.counts(found));
+            broken.unless(!counts, || {
+                format!("{id} is drained, and the driver of {executor} is not told")
+            });
+            let ends = found.is_some_and(|(_, found)| found.kill_requested);
+            broken.unless(ends || !drain.over, || {
                 format!("the drain of {id} is over, and {executor} is to run there")
             });
+        }
+        if !drain.over {
+            continue;
         }
         for id in &worker.drivers {
             let Some(driver) = state.drivers.get(id) else {
@@ -54,7 +62,8 @@ pub(super) fn check(state: &ClusterState, broken: &mut Broken) {
     for app in state.applications.values() {
         let live = app.executors.values();
         for executor in live.filter(|it| it.state == ExecutorState::Decommissioned) {
-            broken.unless(executor.kill_requested, || {
+            let of_spark = app.description.spark.is_some();
+            broken.unless(executor.kill_requested || of_spark, || {
                 format!(
                     "{}/{} is {}, and not told to end",
                     app.id, executor.number, executor.state

@@ -79,10 +79,17 @@ pub struct Application {
 }
 
 impl Application {
-    /// Cores that its live executors hold.
+    /// Whether a live executor counts towards its targets and its limit of cores. One of Spark's that is
+    /// DECOMMISSIONED does not: its driver gives it nothing more to do, and is to have another.
+    pub fn counts(&self, executor: &Executor) -> bool {
+        self.description.spark.is_none() || executor.state != ExecutorState::Decommissioned
+    }
+
+    /// Cores that its live executors hold, of those that count.
     pub fn cores_held(&self) -> u32 {
         self.executors
             .values()
+            .filter(|executor| self.counts(executor))
             .map(|executor| executor.booking.cores)
             .fold(0, u32::saturating_add)
     }
@@ -95,12 +102,12 @@ impl Application {
             .saturating_sub(self.cores_held())
     }
 
-    /// Live executors of a profile.
+    /// Live executors of a profile that count.
     pub fn live_of(&self, profile: u32) -> u32 {
         let of = self
             .executors
             .values()
-            .filter(|executor| executor.profile == profile);
+            .filter(|executor| executor.profile == profile && self.counts(executor));
         u32::try_from(of.count()).unwrap_or(u32::MAX)
     }
 

@@ -10,7 +10,7 @@ super::states!(
     /// | LAUNCHING, RUNNING | FAILED | it could not be run, or its outcome is not known |
     /// | LAUNCHING, RUNNING | KILLED | ended on request |
     /// | LAUNCHING, RUNNING | LOST | its worker was lost, or it provably never ran |
-    /// | LAUNCHING, RUNNING | DECOMMISSIONED | its worker is drained, and the time for that is over |
+    /// | LAUNCHING, RUNNING | DECOMMISSIONED | its worker is drained, and the time for that is over; of Spark's, at once |
     /// | DECOMMISSIONED | EXITED, FAILED, KILLED, LOST | as above |
     ExecutorState, "an executor", {
         /// Granted and committed; its worker has not reported it yet.
@@ -25,7 +25,8 @@ super::states!(
         Lost = "LOST",
         /// Its process ended by itself.
         Exited = "EXITED",
-        /// Its worker is drained, and it is told to end; it may still run.
+        /// Its worker is drained, and it is told to end, or its driver, of Spark's, is told to let it go;
+        /// it may still run.
         Decommissioned = "DECOMMISSIONED",
     },
     final: [Killed, Failed, Lost, Exited],

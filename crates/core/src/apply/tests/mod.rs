@@ -2,6 +2,7 @@
 
 mod applications;
 mod client;
+mod decommission;
 mod drains;
 mod drivers;
 mod endpoints;

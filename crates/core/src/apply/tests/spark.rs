@@ -99,7 +99,7 @@ impl Cluster {
         })
     }
 
-    fn with_spark() -> Cluster {
+    pub(super) fn with_spark() -> Cluster {
         let mut cluster = Cluster::new();
         cluster.speak_spark();
         cluster

@@ -2,7 +2,7 @@
 //!
 //! To the leadership a worker of Spark's own is a worker like any other, and so is an application: what they say in
 //! single messages is gathered to the complete sets of Vesta's sessions, and what the leader orders is taken
-//! apart into single messages. Without IO: [`worker`], [`application`], [`convert`], [`redial`], [`json`]. With it: [`desk`],
+//! apart into single messages. Without IO: [`worker`], [`exits`], [`application`], [`convert`], [`redial`], [`json`]. With it: [`desk`],
 //! and over HTTP [`rest`] (submissions) and [`ui`] (what the masters know, as JSON).
 //!
 //! Only the leader serves them; a standby says that it is one, as Spark's do. Spark's drivers never register again
@@ -14,6 +14,7 @@
 mod application;
 mod convert;
 mod desk;
+mod exits;
 mod http;
 mod json;
 mod redial;

@@ -15,6 +15,7 @@ use vesta_types::{
     Work, WorkerDescription,
 };
 
+use super::exits;
 use crate::leader::WorkerReport;
 
 /// Of processes on Spark's workers no process id is ever heard.
@@ -29,6 +30,8 @@ pub(super) enum Act<A> {
     Kill(InstanceId),
     /// Answer what it asked with yes.
     Answer(A),
+    /// It is going, and is ordered something all the same: drain it.
+    Drain,
     /// Tell the leader all that is known of it.
     Report(Box<WorkerReport>),
 }
@@ -48,6 +51,8 @@ pub(super) struct SparkWorker<A> {
     asks: Vec<(InstanceId, A)>,
     /// Whether it has said what it runs, since its connection was made.
     has_answered: bool,
+    /// Whether it has said that it is going: it starts nothing more, and does not say so.
+    goes: bool,
 }
 
 impl<A> SparkWorker<A> {
@@ -67,6 +72,7 @@ impl<A> SparkWorker<A> {
             inherited,
             asks: Vec::new(),
             has_answered: false,
+            goes: false,
         }
     }
 
@@ -193,11 +199,45 @@ impl<A> SparkWorker<A> {
         }
     }
 
+    /// It says that it is going. It never takes that back: started anew, it is another worker.
+    pub(super) fn goes(&mut self) {
+        self.goes = true;
+    }
+
+    /// It can't be told to start this.
+    pub(super) fn not_told(
+        &mut self,
+        instance: InstanceId,
+        why: String,
+        now: Timestamp,
+    ) -> Vec<Act<A>> {
+        let ended = InstanceStatus::Ended {
+            exit: Exit {
+                error: Some(format!("its worker can't be told to start it: {why}")),
+                ..Exit::default()
+            },
+            at: now,
+            ran: None,
+        };
+        self.instances.insert(instance, ended);
+        self.report()
+    }
+
     /// The leader orders.
     pub(super) fn ordered(&mut self, set: OrderSet, now: Timestamp) -> Vec<Act<A>> {
         let mut acts = Vec::new();
+        let mut drain = false;
         for run in set.run {
             if self.instances.contains_key(&run.instance) {
+                continue;
+            }
+            if self.goes {
+                let reason = "its worker, of Spark's own, is going and starts nothing more";
+                let status = InstanceStatus::NeverRan {
+                    reason: reason.to_owned(),
+                };
+                self.instances.insert(run.instance, status);
+                drain = true;
                 continue;
             }
             self.instances
@@ -208,6 +248,7 @@ impl<A> SparkWorker<A> {
             }
             acts.push(Act::Launch(Box::new(run)));
         }
+        acts.extend(drain.then_some(Act::Drain));
         for instance in set.stop {
             match self.instances.get(&instance) {
                 Some(status) if status.is_final() => {}
@@ -253,7 +294,7 @@ impl<A> SparkWorker<A> {
             .is_some_and(InstanceStatus::is_final);
         if state.is_finished() {
             if !over {
-                let exit = executor_exit(state, message, exit);
+                let exit = exits::of_executor(state, message, exit);
                 let ended = InstanceStatus::Ended {
                     exit,
                     at: now,
@@ -280,29 +321,8 @@ impl<A> SparkWorker<A> {
         cluster: &ClusterState,
         now: Timestamp,
     ) -> Vec<Act<A>> {
-        let exit = match state {
-            DriverState::Finished => Exit {
-                code: Some(0),
-                ..Exit::default()
-            },
-            DriverState::Killed => Exit {
-                killed: true,
-                ..Exit::default()
-            },
-            // The exit code of a program that failed is not told.
-            DriverState::Failed => Exit::default(),
-            DriverState::Error => Exit {
-                error: Some(
-                    exception
-                        .unwrap_or("its worker does not say why")
-                        .to_owned(),
-                ),
-                ..Exit::default()
-            },
-            DriverState::Submitted
-            | DriverState::Running
-            | DriverState::Relaunching
-            | DriverState::Unknown => return Vec::new(),
+        let Some(exit) = exits::of_driver(state, exception) else {
+            return Vec::new();
         };
         let instance = self.driver_here(id, cluster);
         if self
@@ -341,26 +361,5 @@ impl<A> SparkWorker<A> {
             stale_orders: 0,
             leaving: false,
         }))]
-    }
-}
-
-/// How an executor ended, by what its worker says.
-fn executor_exit(state: ExecutorState, message: Option<&str>, code: Option<i32>) -> Exit {
-    let said = || message.unwrap_or(state.as_str()).to_owned();
-    match state {
-        ExecutorState::Killed => Exit {
-            code,
-            killed: true,
-            ..Exit::default()
-        },
-        ExecutorState::Exited if code.is_some() => Exit {
-            code,
-            ..Exit::default()
-        },
-        _ => Exit {
-            code,
-            error: Some(said()),
-            ..Exit::default()
-        },
     }
 }

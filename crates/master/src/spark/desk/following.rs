@@ -8,7 +8,7 @@ use vesta_spark::message::MasterChanged;
 use vesta_spark::message::RpcAddress;
 use vesta_spark::profile::Profile;
 use vesta_spark::transport::{ConnectionId, DialError};
-use vesta_types::{AppId, Epoch, RecoveryState, WorkerId, WorkerState};
+use vesta_types::{AppId, Epoch, RecoveryState, SparkPeer, WorkerId, WorkerState};
 
 use super::applications::AppSeat;
 use super::workers::WorkerSeat;
@@ -210,14 +210,24 @@ impl Desk {
             who: Some(who.clone()),
         };
         self.connections.insert(connection, line);
+        if !self.tell_who_leads(connection, &peer, &Profile::of(peer.release)) {
+            // It was closed before this note of it came, so nothing else will say so.
+            self.gone(who, connection).await;
+        }
+    }
+
+    /// Tells a peer that this master leads, which it answers with what it has; whether that is on its way.
+    pub(super) fn tell_who_leads(
+        &self,
+        connection: ConnectionId,
+        peer: &SparkPeer,
+        profile: &Profile,
+    ) -> bool {
         let changed = MasterChanged {
             master: &self.own,
             master_web_ui_url: &self.web_ui,
         };
-        if !self.send(connection, &peer, &Profile::of(peer.release), &changed) {
-            // It was closed before this note of it came, so nothing else will say so.
-            self.gone(who, connection).await;
-        }
+        self.send(connection, peer, profile, &changed)
     }
 
     /// A connection is no more.

@@ -85,9 +85,9 @@ impl Desk {
                 self.executor_changed(connection, said, ask).await;
             }
             FromPeer::DriverStateChanged(said) => self.driver_changed(connection, said).await,
-            FromPeer::WorkerDecommissioning(said) => self.worker_goes(said),
+            FromPeer::WorkerDecommissioning(said) => self.worker_goes(connection, &said),
             FromPeer::RegisterApplication(said) => {
-                self.register_application(connection, *said);
+                self.register_application(connection, *said).await;
             }
             FromPeer::RequestExecutors(said) => self.request_executors(connection, &said, ask),
             FromPeer::KillExecutors(said) => self.kill_executors(connection, &said, ask),

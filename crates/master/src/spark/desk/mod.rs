@@ -5,6 +5,7 @@ pub(in crate::spark) mod clients;
 mod following;
 mod incoming;
 mod workers;
+mod writing;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use vesta_core::ClusterState;
 use vesta_proto::application::{ToApplication, to_application};
 use vesta_proto::worker::{ToWorker, to_worker};
 use vesta_spark::message::RpcAddress;
-use vesta_spark::message::{MessageLimits, ToPeer};
+use vesta_spark::message::{MessageLimits, ToPeer, WriteError};
 use vesta_spark::profile::Profile;
 use vesta_spark::transport::{ConnectionId, DialError, EndpointAddress, Event, Transport};
 use vesta_types::limits::STREAM_QUEUE;
@@ -161,8 +162,8 @@ impl Desk {
         self.led.as_mut()?.apps.get_mut(id)
     }
 
-    /// Sends a message to a peer. While this master does not lead nothing is sent that only a leader says:
-    /// the callers ask [`Desk::follow`] first.
+    /// Sends a message to a peer; whether it is on its way. While this master does not lead nothing is sent that
+    /// only a leader says: the callers ask [`Desk::follow`] first.
     fn send(
         &self,
         connection: ConnectionId,
@@ -170,17 +171,28 @@ impl Desk {
         profile: &Profile,
         message: &dyn ToPeer,
     ) -> bool {
-        let body = match message.write(profile) {
-            Ok(body) => body,
+        match self.try_send(connection, to, profile, message) {
+            Ok(sent) => sent,
             Err(error) => {
                 tracing::error!(peer = %to, %error, "a message could not be written");
-                return false;
+                false
             }
-        };
+        }
+    }
+
+    /// The same, for who has to know whether there is such a message.
+    fn try_send(
+        &self,
+        connection: ConnectionId,
+        to: &SparkPeer,
+        profile: &Profile,
+        message: &dyn ToPeer,
+    ) -> Result<bool, WriteError> {
+        let body = message.write(profile)?;
         let address = RpcAddress::new(to.host.clone(), to.port);
         let endpoint = EndpointAddress::new(address, to.endpoint.clone());
         // What can't be sent closes its connection, and that is an event.
-        self.transport.send(connection, &endpoint, &body).is_ok()
+        Ok(self.transport.send(connection, &endpoint, &body).is_ok())
     }
 
     /// The release that a connection has shown.

@@ -3,7 +3,7 @@
 use vesta_proto::application::{Executor, Executors};
 use vesta_spark::message::ExecutorState;
 
-use crate::spark::application::{Say, SparkApplication};
+use crate::spark::application::{Held, Say, SparkApplication, host_said};
 
 fn executor(number: u32, state: &str) -> Executor {
     Executor {
@@ -65,4 +65,55 @@ fn what_was_trimmed_from_the_table_is_forgotten() {
         told(&app.news(&table(3, ended()))),
         [(0, None), (0, exited)]
     );
+}
+
+#[test]
+fn a_driver_hears_the_host_of_a_decommissioned_executor_as_of_a_lost_one_and_of_no_other() {
+    let executor = Executor {
+        host: "w1".to_owned(),
+        ..Executor::default()
+    };
+    let told = |state: &&ExecutorState| host_said(&executor, **state) == Some("w1");
+    let told: Vec<_> = ExecutorState::ALL.iter().filter(told).collect();
+    assert_eq!(told, [&ExecutorState::Lost, &ExecutorState::Decommissioned]);
+}
+
+/// An application whose driver, under a new leader, has said nothing yet, when one with its name comes over another
+/// connection.
+const HELD: Held = Held {
+    same_connection: false,
+    same_name: true,
+    has_id: false,
+    ending: false,
+};
+
+#[test]
+fn a_registration_that_is_repeated_is_of_the_same_driver() {
+    assert!(!HELD.is_of_another_driver(), "it was never answered");
+    let answered_late = Held {
+        same_connection: true,
+        has_id: true,
+        ..HELD
+    };
+    assert!(!answered_late.is_of_another_driver());
+}
+
+#[test]
+fn a_driver_that_is_started_at_the_port_of_a_killed_one_gets_no_application_of_that() {
+    for another in [
+        Held {
+            has_id: true,
+            ..HELD
+        },
+        Held {
+            ending: true,
+            ..HELD
+        },
+        Held {
+            same_name: false,
+            ..HELD
+        },
+    ] {
+        assert!(another.is_of_another_driver(), "{another:?}");
+    }
 }

@@ -259,3 +259,55 @@ fn a_driver_runs_once_it_is_launched_and_ends_as_its_worker_says() {
     };
     assert_eq!(exit.error.as_deref(), Some("no such jar"));
 }
+
+#[test]
+fn what_can_t_be_told_to_its_worker_has_ended_with_an_error_and_is_not_accepted_for_ever() {
+    let mut worker = worker_with(&[]);
+    worker.runs(&[], &[], &ClusterState::default(), NOW);
+    let id = InstanceId::driver(cluster(), driver(), 1);
+    let both = [executor(0), id];
+    worker.ordered(orders(&both, &[]), NOW);
+    for instance in &both {
+        let acts = worker.not_told(instance.clone(), "no such message".to_owned(), NOW);
+        let InstanceStatus::Ended { exit, .. } = &said(&acts)[instance] else {
+            panic!("{instance} has ended");
+        };
+        let why = exit.error.as_deref().unwrap();
+        assert!(why.contains("no such message"), "{why}");
+    }
+    let acts = worker.ordered(orders(&both, &[]), NOW);
+    assert!(launched(&acts).is_empty());
+}
+
+#[test]
+fn a_worker_that_goes_is_told_to_start_nothing_and_is_drained_again_if_it_is_ordered_something() {
+    let mut worker = worker_with(&[]);
+    worker.runs(&[(app(), 0)], &[], &ClusterState::default(), NOW);
+    worker.goes();
+    let acts = worker.ordered(orders(&[executor(0), executor(1), executor(2)], &[]), NOW);
+    assert!(launched(&acts).is_empty());
+    let drains = acts.iter().filter(|act| matches!(act, Act::Drain));
+    assert_eq!(drains.count(), 1);
+    let said = said(&acts);
+    assert_eq!(said[&executor(0)], running(), "it runs on");
+    assert!(matches!(
+        said[&executor(1)],
+        InstanceStatus::NeverRan { .. }
+    ));
+}
+
+#[test]
+fn what_a_worker_dropped_without_a_word_when_it_went_never_ran() {
+    let mut worker = worker_with(&[]);
+    worker.runs(&[(app(), 0)], &[], &ClusterState::default(), NOW);
+    worker.ordered(orders(&[executor(1)], &[]), NOW);
+    worker.goes();
+    // It is asked what it has.
+    let acts = worker.runs(&[(app(), 0)], &[], &ClusterState::default(), NOW);
+    let said = said(&acts);
+    assert_eq!(said[&executor(0)], running());
+    assert!(matches!(
+        said[&executor(1)],
+        InstanceStatus::NeverRan { .. }
+    ));
+}

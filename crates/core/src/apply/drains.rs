@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use vesta_types::limits::DRAIN_DEADLINE_MAX;
-use vesta_types::{ExecutorState, WorkerId, WorkerState};
+use vesta_types::{AppId, ExecutorState, WorkerId, WorkerState};
 
 use super::Applying;
 use crate::reply::{Answer, RejectCode, Rejection, Reply};
@@ -138,6 +138,11 @@ impl Applying<'_> {
         }
     }
 
+    fn is_of_spark(&self, app: &AppId) -> bool {
+        let app = self.state.applications.get(app);
+        app.is_some_and(|app| app.description.spark.is_some())
+    }
+
     fn drainable(&mut self, id: &WorkerId) -> Result<&mut Worker, Rejection> {
         match self.state.workers.get_mut(id) {
             None => Err(unknown(id)),
@@ -171,6 +176,16 @@ impl Applying<'_> {
             "nothing new is placed on it; executors ({executors}) and supervised drivers \
              ({supervised}) that still run there are moved {when}"
         );
+        let of_spark = worker
+            .executors
+            .iter()
+            .filter(|it| self.is_of_spark(&it.app));
+        let of_spark = of_spark.count();
+        if of_spark > 0 {
+            message.push_str(&format!(
+                "; drivers of Spark's leave theirs ({of_spark}) now"
+            ));
+        }
         if all > supervised {
             let alone = all - supervised;
             message.push_str(&format!("; unsupervised drivers ({alone}) are waited for"));

@@ -41,7 +41,8 @@ fn end_drain(cluster: &mut Cluster, n: u16) {
 #[test]
 fn a_drain_decommissions_executors_of_spark_at_once_and_tells_none_to_end() {
     let (mut cluster, app, executor) = one_executor();
-    cluster.drain(0, HOUR).unwrap();
+    let said = format!("{:?}", cluster.drain(0, HOUR).unwrap());
+    assert!(said.contains("leave theirs (1) now"), "{said}");
     let found = cluster.executor(&app, 0);
     assert_eq!(found.state, ExecutorState::Decommissioned);
     assert_eq!(found.message, "worker decommissioned");

@@ -7,6 +7,7 @@ mod connection;
 mod demo;
 mod exit;
 mod faults;
+mod files;
 mod logging;
 mod output;
 mod progress;

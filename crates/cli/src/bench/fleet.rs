@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -42,20 +41,6 @@ pub struct Args {
     /// How many.
     #[arg(long)]
     count: u32,
-}
-
-/// Allows this process, and those that it starts, as many open files as it may have; returns how many.
-///
-/// # Errors
-/// When the system refuses.
-pub fn raise_files() -> std::io::Result<u64> {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        maximum: limit.maximum,
-    };
-    setrlimit(Resource::Nofile, raised)?;
-    Ok(limit.maximum.unwrap_or(u64::MAX))
 }
 
 /// Plays workers until it is ended.

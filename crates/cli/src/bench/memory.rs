@@ -10,7 +10,6 @@ use vesta_local::{PARENT_VARIABLE, Process, wait_until};
 
 use super::Args;
 use super::figures::Found;
-use super::fleet;
 use super::site::Site;
 use super::usage::{cpu, memory_mib};
 use crate::trial::observer::{ALIVE, Observer};
@@ -33,7 +32,7 @@ pub async fn run(args: &Args, dir: &Path, found: &mut Found) -> anyhow::Result<(
     watch(&site, &what, "≤ 100 MiB", found).await?;
     drop(site);
 
-    let files = fleet::raise_files()?;
+    let files = crate::files::raise()?;
     let most = u32::try_from(files.saturating_sub(OTHER_FILES)).unwrap_or(u32::MAX);
     let workers = args.workers.min(most);
     if workers < args.workers {

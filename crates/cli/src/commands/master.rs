@@ -11,7 +11,7 @@ use vesta_types::Lease;
 use crate::config::master::{MasterConfig, Peer, Settings, Spark};
 use crate::config::{self, ConfigError};
 use crate::exit::Failure;
-use crate::logging;
+use crate::{files, logging};
 
 /// Run a master: one of one, three or five that hold the cluster's state together.
 ///
@@ -47,6 +47,9 @@ pub async fn run(args: Master) -> Result<(), Failure> {
     super::daemon::prepare()?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
+    }
+    if let Err(error) = files::raise() {
+        tracing::warn!(%error, "the number of files that may be open stays as it is");
     }
     let shutdown = super::daemon::asked_to_end("master")?;
     vesta_master::run(launched(config), shutdown)

@@ -28,6 +28,7 @@ mod tests;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use rustix::process::{Resource, getrlimit};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use vesta_spark::message::RpcAddress;
@@ -77,7 +78,9 @@ pub(crate) async fn open(door: &SparkDoor) -> Result<OpenDoor, RunError> {
     let address = door.listen;
     let (host, port) = door.advertise.clone();
     let advertised = RpcAddress::new(host, port);
-    let bound = Transport::bind(address, advertised, Limits::default()).await;
+    let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let limits = Limits::for_files(files);
+    let bound = Transport::bind(address, advertised, limits).await;
     let (transport, events) = bound.map_err(|source| RunError::Listen { address, source })?;
     Ok(OpenDoor {
         transport,

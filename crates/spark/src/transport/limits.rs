@@ -58,3 +58,18 @@ impl Default for Limits {
         }
     }
 }
+
+impl Limits {
+    /// The default, for a process that may have `files` files open: peers take half of them at most, so that the
+    /// process is never kept from reaching others and being reached.
+    pub fn for_files(files: u64) -> Limits {
+        let most = Limits::default();
+        let half = usize::try_from(files / 2).unwrap_or(usize::MAX);
+        let connections = most.connections.min(half);
+        Limits {
+            connections,
+            silent_connections: most.silent_connections.min(connections / 4),
+            ..most
+        }
+    }
+}

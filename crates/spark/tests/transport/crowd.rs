@@ -31,6 +31,15 @@ async fn those_who_connect_and_say_nothing_make_way_for_those_who_speak() {
     }
 }
 
+#[test]
+fn peers_take_half_of_the_files_that_a_process_may_have_open_at_most() {
+    let few = Limits::for_files(1024);
+    assert_eq!((few.connections, few.silent_connections), (512, 128));
+    let (many, default) = (Limits::for_files(u64::MAX), Limits::default());
+    assert_eq!(many.connections, default.connections);
+    assert_eq!(many.silent_connections, default.silent_connections);
+}
+
 #[tokio::test]
 async fn there_are_no_more_connections_than_the_limit_and_those_there_are_served() {
     let limits = Limits {

@@ -22,7 +22,7 @@ pub struct Limits {
     pub dial_within: Duration,
     /// Asks of one connection that have no answer yet; of its peer's and of ours, each.
     pub asks: usize,
-    /// Connections in all.
+    /// Connections in all. One more, and the oldest that was made to us and that nobody has asked to keep is closed.
     pub connections: usize,
     /// Connections that were made to us and brought nothing valid yet. One more, and the oldest of them is closed:
     /// whoever has something to say says it at once.

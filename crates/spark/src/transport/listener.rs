@@ -22,7 +22,7 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
             }
             Err(error) => {
                 tracing::warn!("can't take a connection, trying again: {error}");
-                shared.close_oldest_silent();
+                shared.make_room();
                 sleep(PAUSE).await;
             }
         }

@@ -186,6 +186,12 @@ impl Transport {
         answer.await.unwrap_or(Err(AskError::Closed))
     }
 
+    /// Has a connection that was made to us stay when there are too many: its peer has made itself known. One that
+    /// we have dialled always stays.
+    pub fn keep(&self, connection: ConnectionId) {
+        self.inner.shared.keep(connection);
+    }
+
     /// Closes a connection. What is queued is dropped; what the system has taken still goes out.
     pub fn close(&self, connection: ConnectionId, why: &str) {
         if let Some(link) = self.inner.shared.link(connection) {

@@ -27,6 +27,8 @@ struct Registry {
     links: HashMap<ConnectionId, Arc<Link>>,
     /// Of the connections made to us, those that brought nothing valid yet; ids grow, so the oldest is the first.
     silent: BTreeSet<ConnectionId>,
+    /// Of the connections made to us, those that have spoken and that nobody has asked to keep.
+    strangers: BTreeSet<ConnectionId>,
     stopped: bool,
 }
 
@@ -67,10 +69,11 @@ impl Shared {
             return Err(Full(0));
         }
         let limits = &self.limits;
-        if registry.links.len() >= limits.connections
-            || !dialled && registry.silent.len() >= limits.silent_connections
-        {
+        if !dialled && registry.silent.len() >= limits.silent_connections {
             registry.close_oldest_silent(limits);
+        }
+        if registry.links.len() >= limits.connections {
+            registry.make_room(limits);
         }
         if registry.links.len() >= limits.connections {
             return Err(Full(registry.links.len()));
@@ -97,21 +100,32 @@ impl Shared {
 
     /// A connection made to us has brought something valid.
     pub(super) fn has_spoken(&self, id: ConnectionId) {
-        self.registry().silent.remove(&id);
+        let mut registry = self.registry();
+        if registry.silent.remove(&id) {
+            registry.strangers.insert(id);
+        }
+    }
+
+    /// A connection stays when there are too many.
+    pub(super) fn keep(&self, id: ConnectionId) {
+        let mut registry = self.registry();
+        registry.silent.remove(&id);
+        registry.strangers.remove(&id);
     }
 
     /// A connection is no more.
     pub(super) fn forget(&self, id: ConnectionId) {
         let mut registry = self.registry();
         registry.silent.remove(&id);
+        registry.strangers.remove(&id);
         let link = registry.links.remove(&id);
         drop(registry);
         drop(link);
     }
 
     /// Makes room for files when the process may open no more of them.
-    pub(super) fn close_oldest_silent(&self) {
-        self.registry().close_oldest_silent(&self.limits);
+    pub(super) fn make_room(&self) {
+        self.registry().make_room(&self.limits);
     }
 
     /// Closes every connection there is. When this has returned, nothing more is written to any of them.
@@ -131,16 +145,26 @@ impl Shared {
 
 impl Registry {
     fn close_oldest_silent(&mut self, limits: &Limits) {
-        let Some(id) = self.silent.pop_first() else {
-            return;
-        };
-        let Some(link) = self.links.remove(&id) else {
-            return;
-        };
-        let why = format!(
-            "it has sent nothing yet, and there are more connections than {} in all or {} such ones",
-            limits.connections, limits.silent_connections
-        );
-        link.close(CloseReason::Crowded(why), true);
+        if let Some(id) = self.silent.pop_first() {
+            let most = limits.silent_connections;
+            let why = format!("it has sent nothing yet, and there are {most} such connections");
+            self.crowded_out(id, why);
+        }
+    }
+
+    /// Closes a connection that has sent nothing, or else one that nobody has asked to keep, the oldest.
+    fn make_room(&mut self, limits: &Limits) {
+        let oldest = self.silent.pop_first();
+        if let Some(id) = oldest.or_else(|| self.strangers.pop_first()) {
+            let most = limits.connections;
+            let why = format!("nobody has registered by it, and there are {most} connections");
+            self.crowded_out(id, why);
+        }
+    }
+
+    fn crowded_out(&mut self, id: ConnectionId, why: String) {
+        if let Some(link) = self.links.remove(&id) {
+            link.close(CloseReason::Crowded(why), true);
+        }
     }
 }

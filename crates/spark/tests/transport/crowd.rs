@@ -41,7 +41,7 @@ fn peers_take_half_of_the_files_that_a_process_may_have_open_at_most() {
 }
 
 #[tokio::test]
-async fn there_are_no_more_connections_than_the_limit_and_those_there_are_served() {
+async fn there_are_no_more_connections_than_the_limit_and_those_that_are_kept_are_served() {
     let limits = Limits {
         connections: 3,
         ..Limits::default()
@@ -53,7 +53,8 @@ async fn there_are_no_more_connections_than_the_limit_and_those_there_are_served
         Peer::connect(&master).await,
     ];
     for peer in &mut known {
-        master.serves(peer).await;
+        let connection = master.serves(peer).await;
+        master.transport.keep(connection);
     }
     Peer::connect(&master).await.end().await;
     let itself = RpcAddress::new("127.0.0.1", master.transport.local_addr().port());
@@ -68,6 +69,29 @@ async fn there_are_no_more_connections_than_the_limit_and_those_there_are_served
     master.waits_until_it_has(2).await;
     let mut next = Peer::connect(&master).await;
     master.serves(&mut next).await;
+}
+
+#[tokio::test]
+async fn those_who_have_spoken_and_are_nobody_make_way_for_the_next() {
+    let limits = Limits {
+        connections: 3,
+        ..Limits::default()
+    };
+    let mut master = Master::start(limits).await;
+    let mut known = Peer::connect(&master).await;
+    let connection = master.serves(&mut known).await;
+    master.transport.keep(connection);
+    let mut oldest = Peer::connect(&master).await;
+    master.serves(&mut oldest).await;
+    let mut idle = Peer::connect(&master).await;
+    master.serves(&mut idle).await;
+    let mut late = Peer::connect(&master).await;
+    oldest.end().await;
+    let (.., reason) = master.closed().await;
+    assert!(matches!(reason, CloseReason::Crowded(_)), "{reason}");
+    master.serves(&mut late).await;
+    master.serves(&mut idle).await;
+    master.serves(&mut known).await;
 }
 
 #[tokio::test]

@@ -89,6 +89,7 @@ impl Desk {
         if let Some(line) = self.connections.get_mut(&connection) {
             line.who = Some(Who::App(app.clone()));
         }
+        self.transport.keep(connection);
         let registered = RegisteredApplication {
             app_id: app.as_str(),
             master: &self.own,

@@ -81,6 +81,7 @@ impl Desk {
         if let Some(line) = self.connections.get_mut(&connection) {
             line.who = Some(Who::Worker(id));
         }
+        self.transport.keep(connection);
         let registered = RegisteredWorker {
             master: &self.own,
             master_web_ui_url: &self.web_ui,

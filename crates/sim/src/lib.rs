@@ -18,7 +18,7 @@
 //! | I5, I7 executed at most once; one copy of a driver that is to stop | `check/ledger.rs` |
 //! | I8 nothing of an older epoch; order freshness; I17 nothing wanted is ended | `check/truth.rs` |
 //! | I9 no orphans, no ghosts; I16, I25, I26, I27 in time; I28 bounds; resources are back | `world/judge.rs` |
-//! | verdicts come by time led | `world/master.rs` |
+//! | verdicts come by time led | `world/master/verdicts.rs` |
 //! | I20 one leader per term, one log, one state; I21 snapshots; I22 terms never go back | `check/truth.rs` |
 //! | "nothing was done" is true | `check/told.rs` |
 //!

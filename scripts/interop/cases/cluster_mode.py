@@ -29,7 +29,7 @@ class Submitted:
         python = {name: str(world.spark.python) for name in names}
         command = submit_command(
             world,
-            python | (REST if rest_at else {}),
+            python | (REST if rest_at else opened_modules(world.spark)),
             ["--deploy-mode", "cluster", "--driver-memory", "512m", *flags],
             ["--class", "org.apache.spark.deploy.PythonRunner", world.spark.jar("spark-core")]
             + [JOBS / "driver.py", "", self.notes, what],
@@ -56,9 +56,23 @@ class Submitted:
         wait_until(f"{self.id()} is {state}, not {self.state()}", seconds, lambda: self.state() == state, pause=0.5)
 
     def wait_for_note(self, text, seconds=180, times=1):
-        wait_until(
-            f"{text!r} in {self.notes}", seconds, lambda: self.notes.read_text().count(text) >= times, pause=0.2
-        )
+        def noted():
+            if self.notes.read_text().count(text) >= times:
+                return True
+            state = self.state()
+            if state in ("FAILED", "ERROR", "KILLED"):
+                raise Failure(f"{self.id()} is {state}, and {text!r} is not in {self.notes}")
+            return False
+
+        wait_until(f"{text!r} in {self.notes}", seconds, noted, pause=0.5)
+
+
+def opened_modules(spark):
+    """What drivers of Spark 3 need on Java 17: its client does not add it in cluster mode, whoever the master is."""
+    if not spark.version.startswith("3."):
+        return {}
+    opened = "--add-opens=java.base/sun.nio.ch=ALL-UNNAMED"
+    return {"spark.driver.extraJavaOptions": f"{SMALL_JVM} {opened}"}
 
 
 @case("jvm")

@@ -23,6 +23,7 @@ mod restore;
 mod scheduling;
 mod seven_scenarios;
 mod spark;
+mod spark_drivers;
 mod spark_http;
 mod spark_interop;
 mod submission;

@@ -11,16 +11,16 @@ use vesta_local::{Options, wait_for, wait_until};
 use crate::support::{BOUND, Running, options, start};
 
 /// What the worker calls itself in what it sent.
-const WORKER: &str = "worker-20261121085718-127.0.0.1-21001";
+pub(crate) const WORKER: &str = "worker-20261121085718-127.0.0.1-21001";
 
 /// One whole frame, as it was captured.
-fn frame(name: &str) -> Vec<u8> {
+pub(crate) fn frame(name: &str) -> Vec<u8> {
     let fixtures = "../javaser/tests/fixtures/spark-4.0.1";
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(fixtures);
     std::fs::read(path.join(format!("{name}.bin"))).unwrap()
 }
 
-fn open_to_spark() -> Options {
+pub(crate) fn open_to_spark() -> Options {
     Options {
         spark: true,
         workers: 0,
@@ -28,13 +28,13 @@ fn open_to_spark() -> Options {
     }
 }
 
-async fn dial(cluster: &Running, at: usize) -> TcpStream {
+pub(crate) async fn dial(cluster: &Running, at: usize) -> TcpStream {
     let doors = cluster.masters[at].spark().expect("it has doors");
     TcpStream::connect(doors.rpc).await.unwrap()
 }
 
 /// Reads whole frames until one holds `text`; nothing if the connection ends before.
-async fn heard(stream: &mut TcpStream, text: &str) -> Option<Vec<u8>> {
+pub(crate) async fn heard(stream: &mut TcpStream, text: &str) -> Option<Vec<u8>> {
     loop {
         let length = stream.read_u64().await.ok()?;
         let mut rest = vec![0; usize::try_from(length).ok()?.checked_sub(8)?];
@@ -47,7 +47,7 @@ async fn heard(stream: &mut TcpStream, text: &str) -> Option<Vec<u8>> {
 
 /// Registers as Spark's workers do: at first who it is, and once it is registered what it runs. Until
 /// every master speaks the rules for it there is no answer, and it asks again.
-async fn register(cluster: &Running, at: usize) -> TcpStream {
+pub(crate) async fn register(cluster: &Running, at: usize) -> TcpStream {
     wait_for("the worker is registered", BOUND, async || {
         let mut stream = dial(cluster, at).await;
         stream
@@ -65,7 +65,7 @@ async fn register(cluster: &Running, at: usize) -> TcpStream {
     .unwrap()
 }
 
-async fn listed(cluster: &Running) -> Option<Worker> {
+pub(crate) async fn listed(cluster: &Running) -> Option<Worker> {
     let reply = cluster.client().list_workers(ListRequest::default()).await;
     let workers = reply.ok()?.workers;
     workers.into_iter().find(|worker| worker.id == WORKER)

@@ -22,7 +22,7 @@ fn with_text(frame: &[u8], from: &str, to: &str) -> Vec<u8> {
     [&frame[..at], to.as_bytes(), &frame[at + to.len()..]].concat()
 }
 
-/// A driver registers; the id of its application. Until every master speaks the rules for it there is no answer.
+/// A driver registers; the id of its application.
 async fn registered(driver: &mut TcpStream) -> String {
     let sent = driver.write_all(&frame("RegisterApplication")).await;
     sent.unwrap();

@@ -45,6 +45,30 @@ def resource_profile(world):
     world.expect_ended(job.application())
 
 
+@case()
+def worker_drained(world):
+    """A worker that is drained is left by its executors at their driver's word, and the job goes on with others."""
+    cluster = world.cluster
+    before = {worker["id"] for worker in cluster.alive_workers()}
+    extra = cluster.add_worker(world.kinds[0])
+    cluster.wait_for_workers()
+    (drained,) = {worker["id"] for worker in cluster.alive_workers()} - before
+    try:
+        with world.running_job(options={"spark.decommission.enabled": "true"}) as job:
+            cluster.ask("drain", drained, "--deadline", "1h")
+            job.wait_for_text("is now DECOMMISSIONED", 60)
+            wait_until("no executor is left there", 60, lambda: executors_on(cluster, drained) == 0, pause=0.5)
+            job.wait_for_round(job.rounds() + 5, 90)
+    finally:
+        cluster.workers.remove(extra)
+        extra.end()
+    world.expect_ended(job.application())
+
+
+def executors_on(cluster, worker_id):
+    return sum(worker["executors"] for worker in cluster.list("workers") if worker["id"] == worker_id)
+
+
 @case(needs="jvm")
 def worker_decommissioned(world):
     """A JVM worker that is told to decommission (SIGPWR) gives up its executors, and the job goes on with others."""

@@ -1,6 +1,9 @@
 """Jobs in client mode, and the leader in trouble in the middle of one."""
 
+import signal
+
 from . import case
+from ..cluster import free_ports
 from ..processes import Failure
 
 
@@ -58,4 +61,21 @@ def leader_in_trouble_often(world):
                 cluster.mend()
                 job.wait_for_round(job.rounds() + 2, 60)
     world.expect_no_executor_lost(job, before)
+    world.expect_ended(job.application())
+
+
+@case()
+def driver_killed_and_started_again(world):
+    """A driver is killed (SIGKILL) and started again at the same port: it has an application of its own, and ends well."""
+    (port,) = free_ports(1)
+    fixed = {"spark.driver.port": str(port)}
+    stop = world.directory / "same.stop"
+    killed = world.job("killed", "rounds.py", stop, options=fixed)
+    killed.wait_for_round(3, 180)
+    killed.send(signal.SIGKILL)
+    killed.wait_for_end(30)
+    with world.running_job("same", options=fixed) as job:
+        if job.application() == killed.application():
+            raise Failure(f"it got {job.application()}, which is the killed one's")
+    world.expect_ended(killed.application(), "FAILED")
     world.expect_ended(job.application())

@@ -21,7 +21,8 @@ use crate::units;
 ///
 /// What runs there goes on. After the deadline its executors are ended, which costs their applications
 /// no retry, and its supervised drivers too: each is started elsewhere once its end is known.
-/// Unsupervised drivers are never ended: they are waited for. The worker stays DECOMMISSIONED, over
+/// Unsupervised drivers are never ended: they are waited for. Spark's drivers are told at once to leave
+/// their executors there, and get others elsewhere. The worker stays DECOMMISSIONED, over
 /// restarts and reboots, until `vesta undrain`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = EXIT_CODES)]

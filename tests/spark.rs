@@ -156,3 +156,33 @@ async fn what_is_no_spark_is_closed_and_others_are_served() {
         assert!(matches!(end, Ok(0) | Err(_)), "{end:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_that_comes_while_nobody_leads_is_registered_by_the_next_leader() {
+    let mut cluster = start(open_to_spark()).await;
+    let leader = cluster.leader().await;
+    // Since then every master speaks the rules for what is of Spark's.
+    let _worker = register(&cluster, leader).await;
+    // Spark's driver asks every master at once, and again only after 20 s.
+    let mut streams = Vec::new();
+    for standby in [(leader + 1) % 3, (leader + 2) % 3] {
+        let mut stream = dial(&cluster, standby).await;
+        let sent = [frame("RegisterApplication"), frame("CheckExistence-Master")];
+        stream.write_all(&sent.concat()).await.unwrap();
+        // It has taken the first, as it has answered the second.
+        let answered = timeout(BOUND, heard(&mut stream, "java.lang.Boolean")).await;
+        assert!(answered.unwrap().is_some());
+        streams.push(stream);
+    }
+    cluster.masters[leader].kill().unwrap();
+    let (first, second) = streams.split_at_mut(1);
+    let registered = timeout(BOUND / 3, async {
+        tokio::select! {
+            Some(_) = heard(&mut first[0], "RegisteredApplication") => {}
+            Some(_) = heard(&mut second[0], "RegisteredApplication") => {}
+        }
+    });
+    registered.await.expect("one of them leads and answers");
+    let reply = cluster.client().list_applications(ListRequest::default());
+    assert_eq!(reply.await.unwrap().applications.len(), 1);
+}

@@ -20,6 +20,7 @@ mod json;
 mod redial;
 mod rest;
 mod ui;
+mod unanswered;
 mod worker;
 
 #[cfg(test)]

@@ -53,6 +53,7 @@ impl Desk {
             && let Some(epoch) = stands
         {
             self.stand_up(epoch);
+            self.answer_the_unanswered().await;
         }
     }
 
@@ -128,6 +129,7 @@ impl Desk {
     /// What nobody announces.
     pub(super) async fn look_around(&mut self) {
         if !self.leads {
+            self.unanswered.forget_old(Instant::now());
             return;
         }
         self.dial_the_absent();

@@ -17,6 +17,7 @@ impl Desk {
             Event::Closed {
                 connection, reason, ..
             } => {
+                self.unanswered.forget(&connection);
                 let Some(line) = self.connections.remove(&connection) else {
                     return;
                 };
@@ -86,6 +87,9 @@ impl Desk {
             }
             FromPeer::DriverStateChanged(said) => self.driver_changed(connection, said).await,
             FromPeer::WorkerDecommissioning(said) => self.worker_goes(connection, &said),
+            FromPeer::RegisterApplication(said) if !self.leads => {
+                self.keep_registration(connection, *said);
+            }
             FromPeer::RegisterApplication(said) => {
                 self.register_application(connection, *said).await;
             }

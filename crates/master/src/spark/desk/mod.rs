@@ -4,6 +4,7 @@ mod applications;
 pub(in crate::spark) mod clients;
 mod following;
 mod incoming;
+mod unanswered;
 mod workers;
 mod writing;
 
@@ -19,8 +20,7 @@ use tonic::Status;
 use vesta_core::ClusterState;
 use vesta_proto::application::{ToApplication, to_application};
 use vesta_proto::worker::{ToWorker, to_worker};
-use vesta_spark::message::RpcAddress;
-use vesta_spark::message::{MessageLimits, ToPeer, WriteError};
+use vesta_spark::message::{MessageLimits, RegisterApplication, RpcAddress, ToPeer, WriteError};
 use vesta_spark::profile::Profile;
 use vesta_spark::transport::{ConnectionId, DialError, EndpointAddress, Event, Transport};
 use vesta_types::limits::STREAM_QUEUE;
@@ -28,6 +28,7 @@ use vesta_types::{AppId, Dialect, SparkPeer, SparkRelease, Timestamp, WorkerId};
 
 use crate::context::Context;
 use crate::leader::{Input, SessionId};
+use crate::spark::unanswered::Unanswered;
 
 use applications::AppSeat;
 use following::Led;
@@ -78,6 +79,8 @@ pub(crate) struct Desk {
     connections: BTreeMap<ConnectionId, Line>,
     /// What was last seen of each dialect, for clients that don't show it.
     learned: BTreeMap<Dialect, SparkRelease>,
+    /// What drivers asked while it did not lead.
+    unanswered: Unanswered<ConnectionId, RegisterApplication>,
     /// Whether it leads now; then `led` is of this leadership.
     leads: bool,
     /// Those whom this leadership serves, or the last one served.
@@ -104,6 +107,7 @@ pub(crate) async fn run(
         limits: MessageLimits::default(),
         connections: BTreeMap::new(),
         learned: BTreeMap::new(),
+        unanswered: Unanswered::new(),
         leads: false,
         led: None,
         notes,

@@ -2,4 +2,5 @@
 
 mod application;
 mod redial;
+mod unanswered;
 mod worker;

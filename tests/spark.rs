@@ -183,6 +183,7 @@ async fn an_application_that_comes_while_nobody_leads_is_registered_by_the_next_
         }
     });
     registered.await.expect("one of them leads and answers");
-    let reply = cluster.client().list_applications(ListRequest::default());
-    assert_eq!(reply.await.unwrap().applications.len(), 1);
+    let client = cluster.client();
+    let listed = client.list_applications(ListRequest::default()).await;
+    assert_eq!(listed.unwrap().applications.len(), 1);
 }

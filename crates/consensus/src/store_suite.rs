@@ -2,10 +2,12 @@
 
 use std::thread::JoinHandle;
 
-use openraft::storage::{IOFlushed, RaftLogReader, RaftLogStorage, RaftLogStorageExt};
+use openraft::storage::{
+    IOFlushed, RaftLogReader, RaftLogStorage, RaftLogStorageExt, RaftStateMachine,
+};
 use openraft::testing::log::{StoreBuilder, Suite};
 use openraft::type_config::TypeConfigExt;
-use openraft::{EntryPayload, StorageError};
+use openraft::{EntryPayload, StorageError, StorageHelper};
 use tempfile::TempDir;
 use vesta_journal::Journal;
 
@@ -17,7 +19,7 @@ use crate::flusher::Flusher;
 use crate::limits::APPEND_BYTES;
 use crate::log_store::LogStore;
 use crate::machine::StateMachine;
-use crate::types::{Command, Entry, TypeConfig, Vote};
+use crate::types::{Command, Entry, SnapshotMeta, TypeConfig, Vote};
 
 /// Remembers nothing.
 struct Nothing;
@@ -39,13 +41,18 @@ impl StateMachine for Nothing {
 
 fn build() -> (TempDir, Store, LogStore, Applier, JoinHandle<()>) {
     let dir = tempfile::tempdir().unwrap();
+    let (store, log, applier, thread) = open(&dir);
+    (dir, store, log, applier, thread)
+}
+
+fn open(dir: &TempDir) -> (Store, LogStore, Applier, JoinHandle<()>) {
     let store = Store::real(Journal::open(&dir.path().join("data")).unwrap());
     let failure = Failure::new();
     let (flusher, thread) =
         Flusher::start(store.clone(), failure.clone(), crate::start::syncs()).unwrap();
     let log = LogStore::new(store.clone(), flusher);
     let applier = Applier::new(store.clone(), Box::new(Nothing), failure);
-    (dir, store, log, applier, thread)
+    (store, log, applier, thread)
 }
 
 struct Builder;
@@ -129,6 +136,30 @@ async fn a_log_that_continues_far_behind_a_received_snapshot_begins_there() {
         reader.try_get_log_entries(..).await.unwrap(),
         entries(100..102, 10)
     );
+}
+
+/// What is applied need not be durable here, a quorum has it: of that a power cut can leave the snapshot alone.
+#[tokio::test]
+async fn a_node_whose_snapshot_outlived_the_end_of_its_log_goes_on_after_it() {
+    let (dir, store, mut log, mut applier, thread) = build();
+    log.blocking_append(entries(0..5, 10)).await.unwrap();
+    let meta = SnapshotMeta {
+        last_log_id: Some(codec::log_id(1, 8)),
+        ..SnapshotMeta::default()
+    };
+    let state = b"nothing".as_slice().into();
+    applier.install_snapshot(&meta, state).await.unwrap();
+    drop((log, store, applier));
+    thread.join().unwrap();
+
+    let (store, mut log, mut applier, _thread) = open(&dir);
+    let mut helper = StorageHelper::new(&mut log, &mut applier).with_id(1);
+    helper.get_initial_state().await.unwrap();
+    let state = log.get_log_state().await.unwrap();
+    let end = Some(codec::log_id(1, 8));
+    assert_eq!((state.last_purged_log_id, state.last_log_id), (end, end));
+    log.blocking_append(entries(9..11, 10)).await.unwrap();
+    assert_eq!(store.last_index(), Some(10));
 }
 
 #[tokio::test]

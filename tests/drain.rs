@@ -1,6 +1,7 @@
 //! A worker that is drained.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use vesta_client::proto;
 use vesta_local::{wait_for, wait_until};
@@ -140,8 +141,12 @@ async fn a_drained_worker_empties_over_two_fail_overs_and_nothing_is_lost_or_run
     let at = usize::from(!drained.ends_with(&port));
     cluster.workers[at].kill().unwrap();
     cluster.workers[at].start().unwrap();
+    let started = Instant::now();
     worker_that(&cluster, &drained, "back", |it| {
-        it.state == "DECOMMISSIONED" && it.last_heard_ms.is_some_and(|ms| ms < 1_000)
+        let heard_ago = it.last_heard_ms.map(u128::from);
+        // Of the agent before it nothing is heard any more.
+        let again = heard_ago.is_some_and(|ms| ms < started.elapsed().as_millis());
+        it.state == "DECOMMISSIONED" && again
     })
     .await;
     let back = cluster.vesta(&["undrain", &drained]).await;

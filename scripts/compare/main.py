@@ -63,7 +63,7 @@ def arguments():
     parser.add_argument("--rounds", metavar="N", type=at_least_one, default=4, help="fail-overs of each side (4)")
     parser.add_argument("--loads", metavar="N", type=at_least_one, default=2, help="rounds with the drivers that wait (2)")
     parser.add_argument("--drivers", metavar="N", type=at_least_one, default=10_000, help="drivers that wait (10000)")
-    parser.add_argument("--session", metavar="MS", type=at_least_one, default=2000, help="ZooKeeper's sessions, tuned (2000)")
+    parser.add_argument("--session", metavar="MS", type=at_least_one, default=1000, help="ZooKeeper's sessions, tuned (1000)")
     parser.add_argument("--quick", action="store_true", help="one round, one load of 1,000 drivers: does it work?")
     parser.add_argument("--spark", metavar="VERSION", default=DEFAULT_VERSION, help=f"of PyPI's pyspark ({DEFAULT_VERSION})")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write every single value there")

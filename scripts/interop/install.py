@@ -6,9 +6,12 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
-JAVA_PACKAGE = "openjdk-17-jre-headless"
+# The oldest Java that Spark 4 takes, and the newest that all releases of Spark run on.
+JAVA = range(17, 22)
+JAVA_PACKAGES = ("openjdk-17-jre-headless", "openjdk-21-jre-headless")
 VENV_PACKAGE = "python3-venv"
 
 # So that a dozen of them are quick to start on a small machine.
@@ -97,14 +100,16 @@ def install_package(package, why, say):
 
 
 def find_java(say, may_install=True):
-    """The home of a Java 17 or later."""
+    """The home of a Java that Spark runs on."""
     found = java_home_of_this_shell()
-    why = "there is no Java 17 or later in JAVA_HOME or PATH"
-    if not found and may_install:
-        install_package(JAVA_PACKAGE, why, say)
-        found = java_home_of_this_shell()
+    why = f"there is no Java {JAVA[0]} to {JAVA[-1]} in JAVA_HOME, PATH or /usr/lib/jvm"
+    for package in JAVA_PACKAGES if may_install else ():
+        if not found:
+            with suppress(Missing):
+                install_package(package, why, say)
+            found = java_home_of_this_shell()
     if not found:
-        raise Missing(f"{why}; on Debian it is the package {JAVA_PACKAGE}")
+        raise Missing(f"{why}; on Debian it is one of the packages {' and '.join(JAVA_PACKAGES)}")
     return found
 
 
@@ -114,8 +119,9 @@ def java_home_of_this_shell():
         candidates.append(Path(os.environ["JAVA_HOME"]) / "bin" / "java")
     if shutil.which("java"):
         candidates.append(Path(shutil.which("java")))
+    candidates += sorted(Path("/usr/lib/jvm").glob("*/bin/java"))
     for java in candidates:
-        if java.exists() and java_version(java) >= 17:
+        if java.exists() and java_version(java) in JAVA:
             return java.resolve().parent.parent
     return None
 

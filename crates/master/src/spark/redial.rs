@@ -45,6 +45,11 @@ impl Redial {
         begins
     }
 
+    /// The dial has made a connection. Should that end before its peer has answered, the next is not due at once.
+    pub(super) fn reached(&mut self, now: Instant) {
+        self.failed(now, false);
+    }
+
     /// The dial has failed; `refused` if nobody listens there, which another failure does not show.
     pub(super) fn failed(&mut self, now: Instant, refused: bool) {
         self.dialling = false;

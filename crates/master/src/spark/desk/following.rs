@@ -14,7 +14,6 @@ use super::applications::AppSeat;
 use super::workers::WorkerSeat;
 use super::{Desk, Line, Note, Who};
 use crate::leader::Input;
-use crate::spark::redial::Redial;
 
 /// How long a peer has to answer a `MasterChanged` before it is dialled anew.
 const ANSWER_WITHIN: std::time::Duration = std::time::Duration::from_secs(10);
@@ -163,7 +162,7 @@ impl Desk {
 
     /// A dial has ended: the peer is told who leads, over the connection that is to stay.
     pub(super) async fn dialled(&mut self, who: Who, result: Result<ConnectionId, DialError>) {
-        let seated = self.led.as_mut().and_then(|led| match &who {
+        let mut seated = self.led.as_mut().and_then(|led| match &who {
             Who::Worker(id) => {
                 let seat = led.workers.get_mut(id)?;
                 Some((
@@ -183,6 +182,9 @@ impl Desk {
                 ))
             }
         });
+        if let (Ok(_), Some((_, redial, ..))) = (&result, &mut seated) {
+            redial.reached(Instant::now());
+        }
         let connection = match (&result, self.leads) {
             (Ok(connection), true) => *connection,
             (Ok(connection), false) => {
@@ -199,12 +201,10 @@ impl Desk {
                 return;
             }
         };
-        let Some((peer, redial, held, told)) = seated.filter(|(_, _, held, _)| held.is_none())
-        else {
+        let Some((peer, _, held, told)) = seated.filter(|(_, _, held, _)| held.is_none()) else {
             // It has come by itself meanwhile, or is over.
             return self.transport.close(connection, "it is connected already");
         };
-        *redial = Redial::due(Instant::now());
         *held = Some(connection);
         *told = Some(Instant::now() + ANSWER_WITHIN);
         let line = Line {
@@ -213,7 +213,9 @@ impl Desk {
         };
         self.connections.insert(connection, line);
         if !self.tell_who_leads(connection, &peer, &Profile::of(peer.release)) {
-            // It was closed before this note of it came, so nothing else will say so.
+            // It was closed before this note of it came, most likely, so nothing else will say so.
+            self.transport
+                .close(connection, "it can't be told who leads");
             self.gone(who, connection).await;
         }
     }
@@ -232,9 +234,26 @@ impl Desk {
         self.send(connection, peer, profile, &changed)
     }
 
+    /// A connection is of a worker or application from now on, and of no other.
+    pub(super) async fn is_of(&mut self, connection: ConnectionId, who: Who) {
+        let Some(line) = self.connections.get_mut(&connection) else {
+            return;
+        };
+        let before = line.who.replace(who.clone());
+        self.transport.keep(connection);
+        if let Some(other) = before.filter(|other| *other != who) {
+            self.left(other, connection).await;
+        }
+    }
+
     /// A connection is no more.
     pub(super) async fn gone(&mut self, who: Who, connection: ConnectionId) {
         self.connections.remove(&connection);
+        self.left(who, connection).await;
+    }
+
+    /// A connection is no longer that of a worker or application.
+    async fn left(&mut self, who: Who, connection: ConnectionId) {
         match who {
             Who::Worker(id) => self.worker_closed(&id, connection).await,
             Who::App(id) => self.app_closed(&id, connection).await,

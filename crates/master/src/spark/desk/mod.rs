@@ -20,11 +20,13 @@ use tonic::Status;
 use vesta_core::ClusterState;
 use vesta_proto::application::{ToApplication, to_application};
 use vesta_proto::worker::{ToWorker, to_worker};
-use vesta_spark::message::{MessageLimits, RegisterApplication, RpcAddress, ToPeer, WriteError};
+use vesta_spark::message::{MessageLimits, RpcAddress, ToPeer, WriteError};
 use vesta_spark::profile::Profile;
 use vesta_spark::transport::{ConnectionId, DialError, EndpointAddress, Event, Transport};
 use vesta_types::limits::STREAM_QUEUE;
-use vesta_types::{AppId, Dialect, SparkPeer, SparkRelease, Timestamp, WorkerId};
+use vesta_types::{
+    AppId, ApplicationDescription, Dialect, SparkPeer, SparkRelease, Timestamp, WorkerId,
+};
 
 use crate::context::Context;
 use crate::leader::{Input, SessionId};
@@ -80,7 +82,7 @@ pub(crate) struct Desk {
     /// What was last seen of each dialect, for clients that don't show it.
     learned: BTreeMap<Dialect, SparkRelease>,
     /// What drivers asked while it did not lead.
-    unanswered: Unanswered<ConnectionId, RegisterApplication>,
+    unanswered: Unanswered<ConnectionId, (SparkPeer, ApplicationDescription)>,
     /// Whether it leads now; then `led` is of this leadership.
     leads: bool,
     /// Those whom this leadership serves, or the last one served.

@@ -13,28 +13,24 @@ impl Desk {
         connection: ConnectionId,
         said: RegisterApplication,
     ) {
-        // The description, and what was read out of it.
-        let bytes = 2 * said.description.payload.len();
-        self.unanswered
-            .keep(Instant::now(), connection, bytes, said);
-    }
-
-    /// This master leads now: who asked before, and is not registered yet, need not ask again.
-    pub(super) async fn answer_the_unanswered(&mut self) {
-        for (connection, said) in self.unanswered.take(Instant::now()) {
-            if !self.is_registered(&said) {
-                self.register_application(connection, said).await;
-            }
+        let driver = said.driver.clone();
+        // What can't be taken is for the leader to refuse. What can is bounded, and as large as it is written.
+        let Ok(description) = self.described(said) else {
+            return;
+        };
+        if let Ok(written) = rmp_serde::to_vec(&description) {
+            let message = (driver, description);
+            self.unanswered
+                .keep(Instant::now(), connection, written.len(), message);
         }
     }
 
-    /// Whether this application is registered and has not ended. Its driver is dialled then.
-    fn is_registered(&self, said: &RegisterApplication) -> bool {
-        let state = self.state();
-        state.applications.iter().any(|(_, app)| {
-            let spark = app.description.spark.as_ref();
-            let same = app.description.name == said.description.name;
-            same && !app.state.is_final() && spark.is_some_and(|it| it.peer.is_at(&said.driver))
-        })
+    /// This master leads now: who asked before need not ask again. One whom the last leader has registered gets
+    /// its id once more, which it may not have heard.
+    pub(super) async fn answer_the_unanswered(&mut self) {
+        for (connection, (driver, description)) in self.unanswered.take(Instant::now()) {
+            self.register_described(connection, driver, description)
+                .await;
+        }
     }
 }

@@ -54,3 +54,15 @@ fn one_is_dialled_once_at_a_time_and_ever_more_slowly() {
     assert!(!redial.begins(start + Duration::from_millis(4_999)));
     assert!(redial.begins(start + seconds(5)));
 }
+
+#[test]
+fn one_whose_connections_end_before_it_answers_is_dialled_ever_more_slowly_and_is_not_gone() {
+    let start = Instant::now();
+    let mut redial = Redial::due(start);
+    for _ in 0..20 {
+        redial.reached(start);
+    }
+    assert!(!redial.begins(start + Duration::from_millis(4_999)));
+    assert!(redial.begins(start + seconds(5)));
+    assert!(!redial.is_gone(start + seconds(60)));
+}

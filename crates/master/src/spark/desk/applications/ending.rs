@@ -80,7 +80,8 @@ impl Desk {
                     same_connection: seat.connection == Some(connection),
                     same_name: known.is_some_and(|app| {
                         let of = app.spark.as_ref();
-                        app.name == name && of.is_some_and(|of| of.user == user)
+                        app.name == name
+                            && of.is_some_and(|of| of.user == user && of.peer == *driver)
                     }),
                     has_id: seat.has_id,
                     ending: seat.ending,

@@ -60,7 +60,6 @@ impl AppSeat {
     pub(super) fn unseat(&mut self) -> Option<SessionId> {
         self.connection = None;
         self.told = None;
-        self.redial = Redial::due(Instant::now());
         self.told_of = SparkApplication::default();
         self.session.take()
     }

@@ -1,5 +1,6 @@
 //! How Spark's applications come: their drivers register, or answer a new leader.
 
+use tokio::time::Instant;
 use vesta_core::{Answer as Written, Request};
 use vesta_spark::message::{ApplicationRemoved, RegisterApplication, RegisteredApplication};
 use vesta_spark::profile::Profile;
@@ -12,6 +13,7 @@ use crate::context::Context;
 use crate::leader::Input;
 use crate::spark::convert;
 use crate::spark::desk::{Desk, Note, Who, clients};
+use crate::spark::redial::Redial;
 
 impl Desk {
     /// A driver registers its application. A standby says nothing, as Spark's: the driver asks every master.
@@ -23,18 +25,37 @@ impl Desk {
         if !self.leads {
             return;
         }
-        let driver = said.driver;
-        let retries = self.context.config.max_executor_retries;
-        let description = match convert::application(said.description, driver.clone(), retries) {
-            Ok(description) => description,
+        let driver = said.driver.clone();
+        match self.described(said) {
+            Ok(description) => {
+                self.register_described(connection, driver, description)
+                    .await
+            }
             Err(why) => {
                 tracing::warn!(%driver, why, "an application of Spark's is refused");
                 let profile = Profile::of(driver.release);
                 let removed = ApplicationRemoved { message: &why };
                 self.send(connection, &driver, &profile, &removed);
-                return;
             }
-        };
+        }
+    }
+
+    /// What an application is, if it can be taken; else why not.
+    pub(in crate::spark::desk) fn described(
+        &self,
+        said: RegisterApplication,
+    ) -> Result<ApplicationDescription, String> {
+        let retries = self.context.config.max_executor_retries;
+        convert::application(said.description, said.driver, retries)
+    }
+
+    /// Registers an application: one that is registered already gets the id that it has.
+    pub(in crate::spark::desk) async fn register_described(
+        &mut self,
+        connection: ConnectionId,
+        driver: SparkPeer,
+        description: ApplicationDescription,
+    ) {
         let user = description.spark.as_ref().map(|spark| spark.user.clone());
         let named = (description.name.as_str(), user.as_deref().unwrap_or(""));
         let gone = self.those_before(connection, &driver, named).await;
@@ -86,10 +107,7 @@ impl Desk {
             self.context.sessions.close_app(session);
             self.say(Input::AppClosed(session)).await;
         }
-        if let Some(line) = self.connections.get_mut(&connection) {
-            line.who = Some(Who::App(app.clone()));
-        }
-        self.transport.keep(connection);
+        self.is_of(connection, Who::App(app.clone())).await;
         let registered = RegisteredApplication {
             app_id: app.as_str(),
             master: &self.own,
@@ -113,6 +131,7 @@ impl Desk {
         carry(session);
         if let Some(seat) = self.app(id) {
             seat.session = Some(session);
+            seat.redial = Redial::due(Instant::now());
         }
         self.say(Input::AppOpened(session, id.clone())).await;
     }

@@ -65,7 +65,6 @@ impl WorkerSeat {
     pub(super) fn unseat(&mut self) -> Option<SessionId> {
         self.connection = None;
         self.told = None;
-        self.redial = Redial::due(Instant::now());
         self.worker.disconnected();
         self.session.take()
     }

@@ -108,7 +108,15 @@ impl Desk {
             let (peer, profile) = (seat.peer.clone(), seat.profile.clone());
             self.tell_who_leads(connection, &peer, &profile);
         }
-        self.drain(id);
+        let is_news = {
+            let state = self.state();
+            let known = state.workers.get(&id);
+            known.is_some_and(|worker| worker.description.spark.is_some())
+                && !state.drains.contains_key(&id)
+        };
+        if is_news {
+            self.drain(id);
+        }
     }
 
     /// A worker that goes is drained: drivers of Spark's are told to leave it.

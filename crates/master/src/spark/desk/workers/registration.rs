@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use tokio::time::Instant;
 use uuid::Uuid;
 use vesta_spark::message::{
     MasterInStandby, ReconnectWorker, RegisterWorker, RegisterWorkerFailed, RegisteredWorker,
@@ -14,6 +15,7 @@ use super::WorkerSeat;
 use crate::leader::Input;
 use crate::spark::convert;
 use crate::spark::desk::{Desk, Who};
+use crate::spark::redial::Redial;
 
 impl Desk {
     pub(in crate::spark::desk) async fn register_worker(
@@ -78,10 +80,7 @@ impl Desk {
             self.context.sessions.close_worker(session);
             self.say(Input::WorkerClosed(session)).await;
         }
-        if let Some(line) = self.connections.get_mut(&connection) {
-            line.who = Some(Who::Worker(id));
-        }
-        self.transport.keep(connection);
+        self.is_of(connection, Who::Worker(id)).await;
         let registered = RegisteredWorker {
             master: &self.own,
             master_web_ui_url: &self.web_ui,
@@ -141,6 +140,7 @@ impl Desk {
         if let Some(seat) = self.worker(id) {
             seat.session = Some(session);
             seat.sequence = 0;
+            seat.redial = Redial::due(Instant::now());
         }
         self.say(Input::WorkerOpened(session, description)).await;
     }

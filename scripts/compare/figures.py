@@ -76,12 +76,13 @@ class Values:
         return statistics.median(self.measured[key]) if self.measured.get(key) else None
 
     def cell(self, figure):
-        """min, median, max, how many; and what failed."""
+        """min, median, max, how many, or the only one; and what failed."""
         values = [value * figure.factor for value in self.measured.get(figure.key, [])]
         parts = []
         if values:
             shown = [f"{value:,.{figure.digits}f}" for value in (min(values), statistics.median(values), max(values))]
-            parts.append(f"{shown[0]} / **{shown[1]}** / {shown[2]} ({len(values)})")
+            several = f"{shown[0]} / **{shown[1]}** / {shown[2]} ({len(values)})"
+            parts.append(several if len(values) > 1 else f"**{shown[1]}**")
         failures = self.failures.get(figure.key, [])
         for why in dict.fromkeys(failures):
             parts.append(f"{why} ({failures.count(why)} ×)")

@@ -3,6 +3,7 @@
 use std::process::Stdio;
 use std::time::{Duration, UNIX_EPOCH};
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 use vesta_client::proto::{self, ListRequest};
 use vesta_local::{Process, wait_for, wait_until};
@@ -122,9 +123,10 @@ async fn after_a_reboot_recorded_ends_count_and_the_rest_was_interrupted() {
     });
     recorded.await.unwrap();
     for process in &processes[1..] {
-        for process in [supervisor_of(*process), *process] {
-            process.signal(rustix::process::Signal::KILL).unwrap();
-        }
+        supervisor_of(*process).signal(Signal::KILL).unwrap();
+        // What it has started too, as a reboot would.
+        let group = Pid::from_raw(i32::try_from(process.pid).unwrap()).unwrap();
+        kill_process_group(group, Signal::KILL).unwrap();
     }
     let boot = "worker.boot_id=return(0b007000-0000-4000-8000-000000000001)";
     cluster.workers[0].set_env("FAILPOINTS", boot);
@@ -173,9 +175,7 @@ async fn what_runs_without_a_supervisor_is_ended_by_the_next_agent_and_runs_noth
 
     cluster.workers[0].kill().unwrap();
     for process in &before {
-        supervisor_of(*process)
-            .signal(rustix::process::Signal::KILL)
-            .unwrap();
+        supervisor_of(*process).signal(Signal::KILL).unwrap();
     }
     assert!(
         before.iter().all(|process| process.is_alive()),
@@ -187,7 +187,7 @@ async fn what_runs_without_a_supervisor_is_ended_by_the_next_agent_and_runs_noth
         .spawn()
         .unwrap();
     mistake_for(&cluster, before[1], stranger.id());
-    before[1].signal(rustix::process::Signal::KILL).unwrap();
+    before[1].signal(Signal::KILL).unwrap();
 
     cluster.workers[0].start().unwrap();
     for driver in [&submitted[0], &submitted[2]] {
@@ -365,7 +365,7 @@ async fn a_wiped_worker_takes_its_address_over_at_once() {
     cluster.workers[0].kill().unwrap();
     let supervisor = supervisor_of(process);
     for process in [supervisor, process] {
-        process.signal(rustix::process::Signal::KILL).unwrap();
+        process.signal(Signal::KILL).unwrap();
     }
     std::fs::remove_dir_all(cluster.workers[0].dir()).unwrap();
     // An id has the second in which it was made; within it the incarnation alone tells lives apart.

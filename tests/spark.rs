@@ -157,16 +157,12 @@ async fn what_is_no_spark_is_closed_and_others_are_served() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_application_that_comes_while_nobody_leads_is_registered_by_the_next_leader() {
-    let mut cluster = start(open_to_spark()).await;
-    let leader = cluster.leader().await;
-    // Since then every master speaks the rules for what is of Spark's.
-    let _worker = register(&cluster, leader).await;
-    // Spark's driver asks every master at once, and again only after 20 s.
+/// Asks the masters at `at` to register an application, as Spark's driver asks every master at once, and again
+/// only after 20 s.
+async fn ask_to_register(cluster: &Running, at: [usize; 2]) -> Vec<TcpStream> {
     let mut streams = Vec::new();
-    for standby in [(leader + 1) % 3, (leader + 2) % 3] {
-        let mut stream = dial(&cluster, standby).await;
+    for master in at {
+        let mut stream = dial(cluster, master).await;
         let sent = [frame("RegisterApplication"), frame("CheckExistence-Master")];
         stream.write_all(&sent.concat()).await.unwrap();
         // It has taken the first, as it has answered the second.
@@ -174,16 +170,53 @@ async fn an_application_that_comes_while_nobody_leads_is_registered_by_the_next_
         assert!(answered.unwrap().is_some());
         streams.push(stream);
     }
-    cluster.masters[leader].kill().unwrap();
+    streams
+}
+
+/// Waits until one of two connections brings `text`.
+async fn one_hears(streams: &mut [TcpStream], text: &str) {
     let (first, second) = streams.split_at_mut(1);
-    let registered = timeout(BOUND / 3, async {
+    let heard = timeout(BOUND / 3, async {
         tokio::select! {
-            Some(_) = heard(&mut first[0], "RegisteredApplication") => {}
-            Some(_) = heard(&mut second[0], "RegisteredApplication") => {}
+            Some(_) = heard(&mut first[0], text) => {}
+            Some(_) = heard(&mut second[0], text) => {}
         }
     });
-    registered.await.expect("one of them leads and answers");
+    heard.await.expect("one of them leads and answers");
+}
+
+async fn applications(cluster: &Running) -> usize {
     let client = cluster.client();
     let listed = client.list_applications(ListRequest::default()).await;
-    assert_eq!(listed.unwrap().applications.len(), 1);
+    listed.unwrap().applications.len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_that_comes_while_nobody_leads_is_registered_by_the_next_leader() {
+    let mut cluster = start(open_to_spark()).await;
+    let leader = cluster.leader().await;
+    // Since then every master speaks the rules for what is of Spark's.
+    let _worker = register(&cluster, leader).await;
+    let standbys = [(leader + 1) % 3, (leader + 2) % 3];
+    let mut streams = ask_to_register(&cluster, standbys).await;
+    cluster.masters[leader].kill().unwrap();
+    one_hears(&mut streams, "RegisteredApplication").await;
+    assert_eq!(applications(&cluster).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_driver_that_was_registered_just_before_a_fail_over_hears_that_the_master_has_changed() {
+    let mut cluster = start(open_to_spark()).await;
+    let leader = cluster.leader().await;
+    let _worker = register(&cluster, leader).await;
+    let standbys = [(leader + 1) % 3, (leader + 2) % 3];
+    let mut streams = ask_to_register(&cluster, standbys).await;
+    let mut registered = dial(&cluster, leader).await;
+    let asked = frame("RegisterApplication");
+    registered.write_all(&asked).await.unwrap();
+    let answered = timeout(BOUND, heard(&mut registered, "RegisteredApplication")).await;
+    assert!(answered.unwrap().is_some());
+    cluster.masters[leader].kill().unwrap();
+    one_hears(&mut streams, "MasterChanged").await;
+    assert_eq!(applications(&cluster).await, 1);
 }

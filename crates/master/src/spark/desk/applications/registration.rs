@@ -89,6 +89,7 @@ impl Desk {
             return;
         }
         let Some(led) = &mut self.led else { return };
+        let known = led.apps.contains_key(&app);
         let seat = led
             .apps
             .entry(app.clone())
@@ -117,6 +118,10 @@ impl Desk {
             seat.has_id |= told;
         }
         self.open_app(&app).await;
+        if known {
+            // If it has had its id from another leader, only this tells it that it is not cut off any more.
+            self.tell_who_leads(connection, &driver, &profile);
+        }
     }
 
     /// The driver listens to this leadership: from now on its application has a session.

@@ -66,6 +66,12 @@ class Submitted:
 
         wait_until(f"{text!r} in {self.notes}", seconds, noted, pause=0.5)
 
+    def expect_starts(self, count):
+        """It has noted so many starts."""
+        starts = self.notes.read_text().count("START")
+        if starts != count:
+            raise Failure(f"{self.id()} was started {starts} times, not {count}")
+
 
 def opened_modules(spark):
     """What drivers of Spark 3 need on Java 17: its client does not add it in cluster mode, whoever the master is."""
@@ -109,9 +115,7 @@ def cluster_supervise(world):
     driver = Submitted(world, "submit", "once-failing", ["--supervise"])
     driver.wait_for_note(SUM, 120)
     driver.wait_for_state("FINISHED", 30)
-    starts = driver.notes.read_text().count("START")
-    if starts != 2:
-        raise Failure(f"{driver.id()} was started {starts} times")
+    driver.expect_starts(2)
 
 
 @case()
@@ -124,9 +128,7 @@ def cluster_driver_survives_the_leader(world):
     driver.wait_for_state("RUNNING", 30)
     kill(world, driver.id())
     driver.wait_for_state("KILLED", 30)
-    starts = driver.notes.read_text().count("START")
-    if starts != 1:
-        raise Failure(f"{driver.id()} was started {starts} times")
+    driver.expect_starts(1)
 
 
 @case("vesta")
@@ -161,9 +163,7 @@ def rest_supervise(world):
     driver = Submitted(world, "submit", "once-failing", ["--supervise"], rest_at=world.cluster.masters)
     driver.wait_for_note(SUM, 120)
     driver.wait_for_state("FINISHED", 30)
-    starts = driver.notes.read_text().count("START")
-    if starts != 2:
-        raise Failure(f"{driver.id()} was started {starts} times")
+    driver.expect_starts(2)
 
 
 @case()
